@@ -1,0 +1,43 @@
+"""The requirements this package speaks of: id, level and our own short reading of each.
+
+ASVS is a work of OWASP (CC BY-SA 4.0); its text is not copied here. Ids are written as the standard asks:
+`v5.0.0-12.1.1`. The table holds the chapters a communication-security library touches, not the whole standard.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from ..names import known
+
+__all__ = ["Requirement", "requirement", "requirements"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement: `level` is the lowest ASVS level that asks for it, `meaning` is our paraphrase."""
+
+    id: str
+    level: int
+    meaning: str
+
+
+@cache
+def requirements() -> Mapping[str, Requirement]:
+    """Return all known requirements by id, in the order of the standards."""
+    rows = (files(__name__) / "requirements.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    split = (row.split("\t") for row in rows)
+    return {id_: Requirement(id_, int(level), meaning) for id_, level, meaning in split}
+
+
+def requirement(id_: str) -> Requirement:
+    """Return one requirement.
+
+    Raises:
+        ConfigurationError: the id is not in the table.
+
+    >>> requirement("v5.0.0-12.1.1").level
+    1
+    """
+    return requirements()[known(id_, requirements(), where="The table of ASVS requirements")]
