@@ -1,0 +1,51 @@
+"""The proof that a caller was verified; only the guard makes one."""
+
+from dataclasses import dataclass
+
+from ..certificates import VerifiedCertificate
+from ..tokens import VerifiedToken
+from .marks import Sensitive
+
+_VERIFIED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCaller:
+    """Who is calling, as far as the mark of the endpoint asked.
+
+    Attributes:
+        token: the access token, where one was needed.
+        certificate: the client certificate, where one was shown.
+        mark: what was asked for and has been met.
+    """
+
+    token: VerifiedToken | None
+    certificate: VerifiedCertificate | None
+    mark: Sensitive
+    _seal: object
+
+    def __post_init__(self) -> None:
+        if self._seal is not _VERIFIED:
+            raise TypeError("VerifiedCaller comes from the guard, never from a constructor call.")
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Who it is, as issuer and subject, never the subject alone (v5.0.0-10.3.3).
+
+        Without a token these are `certificate` and the first identity of the certificate.
+        """
+        if self.token is not None:
+            return self.token.issuer, self.token.subject
+        return "certificate", self.certificate.identities[0] if self.certificate else ""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes of the token; none without one."""
+        return self.token.scopes if self.token is not None else frozenset()
+
+
+def verified_caller(
+    token: VerifiedToken | None, certificate: VerifiedCertificate | None, mark: Sensitive
+) -> VerifiedCaller:
+    """Return the proof. For the guard alone, after every check of the mark has passed."""
+    return VerifiedCaller(token, certificate, mark, _VERIFIED)

@@ -1,0 +1,143 @@
+"""Where a mark is enforced: at the call of the marked endpoint, before its body is read, and at the response's start.
+
+One function, `authorize`, makes the proof; whoever comes first calls it and the others find it made. An endpoint that
+was marked cannot run without one, whatever routing, middleware or exception handlers do. v5.0.0-8.3.1, 16.5.3.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from .. import events
+from ..connection.exchange import Exchange, exchange_of
+from ..errors import AccessDenied, Misconfigured
+from .caller import VerifiedCaller
+from .marks import Sensitive, mark_of
+
+
+class Refused(HTTPException):
+    """Carries a refusal out of the app. The layer answers it, whatever the app makes of this exception."""
+
+    def __init__(self, refusal: AccessDenied) -> None:
+        headers = {name.decode("ascii"): value.decode("ascii") for name, value in refusal.headers}
+        super().__init__(refusal.status, refusal.title, headers or None)
+        self.refusal = refusal
+
+
+async def authorize(scope: Mapping[str, Any], mark: Sensitive) -> VerifiedCaller:
+    """Return the proof for this request and mark, making it on the first call.
+
+    Raises:
+        Refused: the caller does not meet the mark, or no layer of ours carries this request.
+    """
+    exchange = exchange_of(scope)
+    if exchange is None or exchange.verifier is None:
+        raise Refused(_unsecured(scope))
+    if exchange.refusal is not None:
+        raise Refused(exchange.refusal)
+    proof: VerifiedCaller | None = exchange.proofs.get(mark)
+    if proof is None:
+        try:
+            proof = await exchange.verifier.verify(mark, exchange.connection)
+        except AccessDenied as refusal:
+            exchange.refusal = refusal
+            raise Refused(refusal) from None
+        exchange.proofs[mark] = proof
+        exchange.connection.scope["state"]["caller"] = proof
+    return proof
+
+
+def proven(scope: Mapping[str, Any], mark: Sensitive) -> None:
+    """Return if the proof was made before; for endpoints that cannot wait for one (generators).
+
+    Raises:
+        Refused: there is none.
+    """
+    exchange = exchange_of(scope)
+    if exchange is None or exchange.refusal is not None or mark not in exchange.proofs:
+        raise Refused(_unsecured(scope))
+
+
+def connection_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection:
+    """Return the Request or WebSocket among an endpoint's arguments.
+
+    Raises:
+        Refused: there is none, so nothing is known of the caller.
+    """
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, HTTPConnection):
+            return value
+    raise Refused(Misconfigured("A marked endpoint was called without the request."))
+
+
+def before_body(exchange: Exchange) -> Awaitable[None] | None:
+    """Verify the caller when the app first reads from the client and routing is done: no body is read in vain."""
+    scope = exchange.connection.scope
+    endpoint = scope.get("endpoint")
+    if endpoint is None:
+        return None  # A middleware reads before routing; the endpoint's own call will ask.
+    exchange.settled = True
+    mark = mark_of(endpoint, exchange.connection.method)
+    return _discard(scope, mark) if isinstance(mark, Sensitive) else None
+
+
+async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
+    await authorize(scope, mark)
+
+
+def backstop(*, deny_unmarked: bool) -> Callable[[Exchange], AccessDenied | None]:
+    """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one."""
+
+    def look(exchange: Exchange) -> AccessDenied | None:
+        endpoint = exchange.connection.scope.get("endpoint")
+        if endpoint is None:
+            return None
+        method = exchange.connection.method
+        mark = mark_of(endpoint, method)
+        if isinstance(mark, Sensitive):
+            return None if mark in exchange.proofs else _skipped(endpoint)
+        if mark is not None or not deny_unmarked or exchange.covered or answers_for_itself(endpoint, method):
+            return None
+        return AccessDenied(
+            f"The endpoint {name_of(endpoint)} carries neither @sensitive nor @public, and the default is deny.",
+            code="unmarked_endpoint",
+            requirement="v5.0.0-8.2.1",
+        )
+
+    return look
+
+
+def answers_for_itself(endpoint: Any, method: str) -> bool:
+    """Whether the response is a router's own: its 404 or 405, or a method a class-based endpoint does not have."""
+    if hasattr(endpoint, "routes"):
+        return True
+    return isinstance(endpoint, type) and getattr(endpoint, method.lower(), None) is None
+
+
+def name_of(endpoint: Any) -> str:
+    """Return a name for events: module and qualified name, never a repr that could hold values."""
+    return f"{getattr(endpoint, '__module__', '?')}.{getattr(endpoint, '__qualname__', type(endpoint).__name__)}"
+
+
+def _skipped(endpoint: Any) -> Misconfigured:
+    return Misconfigured(
+        f"The endpoint {name_of(endpoint)} is marked @sensitive and ran without a proof. Write @sensitive below "
+        "the route decorator, next to the function.",
+        requirement="v5.0.0-8.3.1",
+    )
+
+
+def _unsecured(scope: Mapping[str, Any]) -> Misconfigured:
+    """No layer will answer or log this one, so the event is written here."""
+    refusal = Misconfigured("A marked endpoint was called, and secure(app, policy) does not carry the request.")
+    events.emit(
+        "access",
+        refusal.event,
+        reason=refusal.reason,
+        requirement=refusal.requirement,
+        code=refusal.code,
+        path=str(scope.get("path")),
+    )
+    return refusal

@@ -1,0 +1,101 @@
+"""Decide whether a caller meets a mark: certificate, token, binding, scopes, age, strength; in that order.
+
+v5.0.0-12.1.3, v5.0.0-9.1.1 to 9.2.3, v5.0.0-10.3.1 to 10.3.5. Not decided here: what the caller may do with which
+object (v5.0.0-8.2.2); that is the app's own rule.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from ..certificates import ClientCertificateVerifier, VerifiedCertificate
+from ..connection import Connection, presented_chain
+from ..errors import CertificateRefused, Misconfigured
+from ..tokens import (
+    AccessTokenVerifier,
+    VerifiedToken,
+    bearer_token,
+    insufficient_authentication,
+    insufficient_scope,
+    invalid_token,
+    missing_token,
+    verify_binding,
+)
+from .caller import VerifiedCaller, verified_caller
+from .marks import Sensitive
+
+
+class Guard:
+    """Makes proofs out of connections.
+
+    Args:
+        tokens: verifies access tokens; None where the policy has none.
+        certificates: verifies client certificates; None where the policy has none.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: AccessTokenVerifier | None,
+        certificates: ClientCertificateVerifier | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.tokens = tokens
+        self.certificates = certificates
+        self.clock = clock
+
+    async def verify(self, mark: Sensitive, connection: Connection) -> VerifiedCaller:
+        """Return the proof that the caller meets the mark.
+
+        Raises:
+            AccessDenied: it does not (401, 403), or it cannot be told (503), or nothing here could tell (500).
+        """
+        at = datetime.fromtimestamp(self.clock(), UTC)
+        chain = presented_chain(connection)
+        certificate = self._certificate(mark, chain, at)
+        token = await self._token(mark, connection) if mark.token else None
+        if token is not None:
+            verify_binding(token, sha256(chain[0]).digest() if chain else None)
+            _check_token(mark, token, at)
+        return verified_caller(token, certificate, mark)
+
+    def _certificate(self, mark: Sensitive, chain: tuple[bytes, ...], at: datetime) -> VerifiedCertificate | None:
+        """Verify what was shown, asked for or not: a certificate that does not hold is never passed over."""
+        if self.certificates is None:
+            if mark.certificate:
+                raise Misconfigured("A client certificate is asked for, and the policy has no client_certificates.")
+            return None
+        if not chain:
+            if mark.certificate:
+                raise CertificateRefused("No client certificate reached the app.", code="client_certificate_missing")
+            return None
+        certificate = self.certificates.verify(chain[0], chain[1:], at=at)
+        if mark.identities and not any(pattern.matches(certificate) for pattern in mark.identities):
+            raise CertificateRefused(
+                "The certificate holds, and its identity is not one the route accepts.",
+                code="client_certificate_identity",
+                facts={"identities": ", ".join(certificate.identities[:4])},
+            )
+        return certificate
+
+    async def _token(self, mark: Sensitive, connection: Connection) -> VerifiedToken:
+        if self.tokens is None:
+            raise Misconfigured("An access token is asked for, and the policy has no tokens.")
+        raw = bearer_token(connection.authorization)
+        if raw is None:
+            raise missing_token()
+        token = await self.tokens.verify(raw)
+        if mark.bound == "mtls" and token.certificate_thumbprint is None:
+            raise invalid_token("The token is bound to no certificate.", requirement="v5.0.0-10.3.5")
+        return token
+
+
+def _check_token(mark: Sensitive, token: VerifiedToken, at: datetime) -> None:
+    missing = [scope for scope in mark.scopes if scope not in token.scopes]
+    if missing:
+        raise insufficient_scope(f"The token lacks {', '.join(missing)}.", scopes=mark.scopes)
+    if mark.max_age is not None and (token.auth_time is None or at - token.auth_time > mark.max_age):
+        raise insufficient_authentication("The login is older than the route allows.", max_age=mark.max_age)
+    if mark.acr and token.acr not in mark.acr:
+        raise insufficient_authentication("The login is weaker than the route asks for.", acr_values=mark.acr)

@@ -1,0 +1,123 @@
+"""What a mark says: @sensitive asks for a proof, @public gives the reason why none is asked for.
+
+v5.0.0-8.2.1 (functions open only to callers with a permission), v5.0.0-10.3.2 (scopes), v5.0.0-10.3.4 (age and
+strength of the login), v5.0.0-10.3.5 (sender-constrained tokens), v5.0.0-12.1.3 (certificate identity).
+"""
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from ..certificates import IdentityPattern
+from ..errors import ConfigurationError
+from ..names import known
+from ..tokens import scope_token
+from ..waivers import stated_reason
+
+MARK: Final = "__asvs_mark__"
+"""The attribute a mark is found under, on a function, a class or an ASGI app."""
+
+Bound = Literal["mtls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sensitive:
+    """Needs a proof before it runs.
+
+    Attributes:
+        token: a bearer token is needed.
+        scopes: all of them have to be in the token.
+        bound: `mtls`: the token has to be bound to the client certificate (RFC 8705).
+        max_age: how long ago the login may have been (RFC 9470).
+        acr: authentication context classes, one of which the token has to carry.
+        certificate: a verified client certificate is needed.
+        identities: one of them has to match the certificate; none means any verified one.
+    """
+
+    token: bool
+    scopes: tuple[str, ...]
+    bound: Bound | None
+    max_age: timedelta | None
+    acr: tuple[str, ...]
+    certificate: bool
+    identities: tuple[IdentityPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Public:
+    """Open to everyone, for a reason an auditor can read."""
+
+    reason: str
+
+
+Mark = Sensitive | Public
+
+
+def sensitive_mark(
+    *,
+    scopes: str | Iterable[str] = (),
+    bound: Bound | None = None,
+    max_age: timedelta | int | None = None,
+    acr: str | Iterable[str] = (),
+    client_certificate: bool | str | Iterable[str] = False,
+) -> Sensitive:
+    """Return the mark; see `sensitive` for the arguments."""
+    wanted = _texts(scopes, argument="scopes")
+    classes = _texts(acr, argument="acr")
+    if bound is not None:
+        known(bound, {"mtls"}, where="@sensitive(bound=)")
+    identities = _identities(client_certificate)
+    age = timedelta(seconds=max_age) if isinstance(max_age, (int, float)) and max_age is not True else max_age
+    if age is not None and (not isinstance(age, timedelta) or age <= timedelta()):
+        raise ConfigurationError(
+            f"@sensitive(max_age={max_age!r}) is no time a login could be old.",
+            fix="Give seconds or a timedelta, such as max_age=300.",
+        )
+    by_certificate = client_certificate is not False
+    asks_token = bool(wanted or classes or bound or age is not None)
+    return Sensitive(
+        token=asks_token or not by_certificate,
+        scopes=wanted,
+        bound=bound,
+        max_age=age,
+        acr=classes,
+        certificate=by_certificate,
+        identities=identities,
+    )
+
+
+def public_mark(*, reason: str) -> Public:
+    """Return the mark of an endpoint that asks for no proof."""
+    return Public(reason=stated_reason(reason, for_what="@public"))
+
+
+def mark_of(endpoint: Any, method: str = "GET") -> Mark | None:
+    """Return the mark of an endpoint; of a class-based endpoint without one, that of the method's handler."""
+    found = getattr(endpoint, MARK, None)
+    if found is None and inspect.isclass(endpoint):
+        handler = getattr(endpoint, method.lower(), None) or (
+            getattr(endpoint, "get", None) if method == "HEAD" else None
+        )
+        found = getattr(handler, MARK, None)
+    return found if isinstance(found, (Sensitive, Public)) else None
+
+
+def _texts(given: str | Iterable[str], *, argument: str) -> tuple[str, ...]:
+    texts = given.split() if isinstance(given, str) else list(given)
+    if isinstance(given, str) and not texts and given:
+        raise ConfigurationError(f"@sensitive({argument}={given!r}) is empty.", fix="Name one, or leave it out.")
+    return tuple(scope_token(text) for text in texts)
+
+
+def _identities(given: bool | str | Iterable[str]) -> tuple[IdentityPattern, ...]:
+    if isinstance(given, bool):
+        return ()
+    texts = [given] if isinstance(given, str) else list(given)
+    if not texts:
+        raise ConfigurationError(
+            "@sensitive(client_certificate=[]) accepts nobody.",
+            fix="Name the identities, or write client_certificate=True for any verified certificate.",
+        )
+    return tuple(IdentityPattern.parse(text) for text in texts)

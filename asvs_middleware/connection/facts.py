@@ -1,0 +1,147 @@
+"""One pass over a request's header fields gives one immutable Connection; everything later reads that."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope
+
+from .. import events
+from .networks import UNIX, Networks
+from .proxies import FORWARDED, read_forwarded
+from .transport import Transport, read_transport
+
+_TOLD_AT_MOST = 256
+_SECURE = frozenset({"https", "wss"})
+
+
+class Connection(NamedTuple):
+    """What is known about one request before anything is decided.
+
+    Attributes:
+        scope: the scope the app gets: scheme, client, Host and forwarded fields already put right.
+        transport: what the transport itself says.
+        secure: TLS all the way from the client, as far as trusted proxies say.
+        host: the raw Host value; None when it is missing or there are several.
+        client: the client's address as text, or None when it is not known.
+        via_proxy: the transport peer is a trusted proxy, so a TLS certificate would be the proxy's own.
+        authorization: every Authorization value, in order.
+    """
+
+    scope: Scope
+    transport: Transport
+    secure: bool
+    host: bytes | None
+    client: str | None
+    via_proxy: bool
+    authorization: tuple[bytes, ...]
+
+    @property
+    def method(self) -> str:
+        """The request method; a WebSocket handshake is a GET (RFC 6455 section 4.1)."""
+        return str(self.scope.get("method", "GET"))
+
+    @property
+    def opens_a_page(self) -> bool:
+        """Whether this looks like a person opening a page: browsers send no Sec-Fetch-* over plaintext."""
+        return (
+            self.scope["type"] == "http"
+            and self.method in {"GET", "HEAD"}
+            and any(name == b"accept" and b"text/html" in value.lower() for name, value in self.scope["headers"])
+        )
+
+    @property
+    def carries_credentials(self) -> bool:
+        """Whether a secret of a non-browser client was sent: Authorization, or a field made for an API key."""
+        return bool(self.authorization) or any(name in _KEYS for name, _ in self.scope["headers"])
+
+
+_KEYS = frozenset({b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-token"})
+
+
+Read = Callable[[Scope, Receive], Connection]
+
+
+def connection_reader(trusted: Networks) -> Read:
+    """Return the function that reads a Connection, with these networks as trusted proxies."""
+    told: set[str | None] = set()
+
+    def read(scope: Scope, receive: Receive) -> Connection:
+        transport = read_transport(scope, receive)
+        host: bytes | None = None
+        hosts = 0
+        authorization: tuple[bytes, ...] = ()
+        forwarded = False
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+                hosts += 1
+            elif name == b"authorization":
+                authorization += (value,)
+            elif name in FORWARDED:
+                forwarded = True
+        client = scope.get("client")
+        connection = Connection(
+            scope=scope,
+            transport=transport,
+            secure=transport.secure,
+            host=host if hosts == 1 else None,
+            client=client[0] if client else None,
+            via_proxy=transport.peer in trusted,
+            authorization=authorization,
+        )
+        if connection.via_proxy:
+            return _as_the_proxy_says(connection, trusted)
+        if forwarded or transport.secure is not (scope.get("scheme") in _SECURE):
+            return _as_the_transport_says(connection, told if forwarded else None)
+        return connection
+
+    return read
+
+
+def _as_the_proxy_says(connection: Connection, trusted: Networks) -> Connection:
+    pairs = connection.scope["headers"]
+    said = read_forwarded(pairs, peer=connection.transport.peer or UNIX, trusted=trusted)
+    host = connection.host
+    if said.host is not None and host is not None:
+        host = said.host
+        pairs = [(name, host if name == b"host" else value) for name, value in pairs]
+    # Plaintext between client and proxy stays plaintext, whatever the last hop speaks.
+    secure = connection.secure if said.secure is None else said.secure
+    return _put_right(connection._replace(secure=secure, host=host, client=said.client), pairs)
+
+
+def _as_the_transport_says(connection: Connection, told: set[str | None] | None) -> Connection:
+    peer = connection.transport.peer
+    if told is not None:
+        _tell(peer, told)
+    pairs = [pair for pair in connection.scope["headers"] if pair[0] not in FORWARDED]
+    return _put_right(connection._replace(client=None if peer == UNIX else peer), pairs)
+
+
+def _put_right(connection: Connection, pairs: list[tuple[bytes, bytes]]) -> Connection:
+    """Return the connection with a scope of its own that says the same."""
+    scope = connection.scope
+    scheme = ("ws" if scope["type"] == "websocket" else "http") + "s" * connection.secure
+    client = _address(connection.client, scope.get("client"))
+    return connection._replace(scope={**scope, "headers": pairs, "scheme": scheme, "client": client})
+
+
+def _address(client: str | None, was: tuple[str, int] | None) -> tuple[str, int] | None:
+    if client is None:
+        return None
+    return was if was and was[0] == client else (client, 0)
+
+
+def _tell(peer: str | None, told: set[str | None]) -> None:
+    """Say once per peer that its forwarded fields are ignored: it is the commonest mistake behind a proxy."""
+    if peer in told or len(told) >= _TOLD_AT_MOST:
+        return
+    told.add(peer)
+    events.emit(
+        "connection",
+        "proxy_header_spoofed",
+        reason=f"Forwarded header fields from {peer} are ignored and removed: it is not in trusted_proxies. "
+        "If this is your proxy, add its network to trusted_proxies.",
+        requirement="v5.0.0-4.1.3",
+        peer=peer,
+    )

@@ -1,0 +1,53 @@
+"""The certificate the client showed in the TLS handshake: v5.0.0-12.1.3.
+
+Read from the server's `tls` extension where there is one, else from the transport's TLS object. What comes back was
+shown, not verified: `certificates` verifies it. Behind a trusted proxy the handshake was the proxy's, so there is
+none. Not read: certificates forwarded in header fields.
+"""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import CertificateRefused
+from .facts import Connection
+
+
+def presented_chain(connection: Connection) -> tuple[bytes, ...]:
+    """Return the DER certificates the client sent, leaf first; empty when it sent none.
+
+    On Python 3.13 the chain OpenSSL built comes with it; before that, and on a resumed session, only the leaf.
+
+    Raises:
+        CertificateRefused: the server's `tls` extension holds something that is no certificate.
+    """
+    if connection.via_proxy:
+        return ()
+    return _from_extension(connection.scope) or _from_transport(connection.transport.tls)
+
+
+def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    leaf, chain = tls.get("client_cert"), tls.get("client_cert_chain") or ()
+    try:
+        if chain:
+            return _der(chain)
+        return _der([leaf]) if leaf else ()
+    except (ValueError, TypeError, UnicodeError) as error:
+        raise CertificateRefused(
+            "The server's tls extension holds a client certificate that cannot be read.",
+            facts={"reason_code": "malformed"},
+        ) from error
+
+
+def _der(chain: Iterable[Any]) -> tuple[bytes, ...]:
+    return tuple(one if isinstance(one, bytes) else ssl.PEM_cert_to_DER_cert(one) for one in chain)
+
+
+def _from_transport(tls: ssl.SSLObject | None) -> tuple[bytes, ...]:
+    if tls is None:
+        return ()
+    leaf = tls.getpeercert(binary_form=True)
+    verified = getattr(tls, "get_verified_chain", None)  # Python 3.13.
+    chain = tuple(verified() or ()) if verified else ()
+    return chain or ((leaf,) if leaf else ())

@@ -1,0 +1,37 @@
+"""What the transport under an ASGI server knows: the real peer, whether TLS is spoken, the TLS object.
+
+`scope["client"]` and `scope["scheme"]` may have been rewritten by a proxy-header middleware before the app runs, so
+trust is decided on the transport. Servers do not document a way to it; uvicorn's protocols keep it where `receive`
+is bound. Every step is probed: where one is missing nothing is known, and the ASGI scope is all there is.
+"""
+
+import ssl
+from typing import Any, NamedTuple
+
+from starlette.types import Receive, Scope
+
+from .networks import UNIX
+
+
+class Transport(NamedTuple):
+    """Facts of one connection; `peer` is an address, `unix`, or None when nobody says."""
+
+    peer: str | None
+    secure: bool
+    tls: ssl.SSLObject | None
+
+
+def read_transport(scope: Scope, receive: Receive) -> Transport:
+    """Return what the transport says, or what the scope says where the transport is out of reach."""
+    probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
+    if probe is None:
+        client = scope.get("client")
+        return Transport(client[0] if client else None, scope.get("scheme") in {"https", "wss"}, None)
+    tls = probe("ssl_object")
+    return Transport(_address(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
+
+
+def _address(peername: Any) -> str | None:
+    if isinstance(peername, tuple) and peername:
+        return str(peername[0]).partition("%")[0]  # An IPv6 zone is the host's own business.
+    return UNIX if isinstance(peername, (str, bytes)) else None

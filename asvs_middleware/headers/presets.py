@@ -1,0 +1,137 @@
+"""The headers of the presets `api` and `web`, by ASVS level, as bytes made once.
+
+docs/explanation/defaults.md gives each default its reason. No header is sent that does not earn its place: each costs
+the server more time than this package's whole layer (docs/explanation/performance.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ..errors import ConfigurationError
+from . import csp, hsts, permissions, referrer
+from .csp import NONCE, ContentSecurityPolicy
+from .hsts import HSTSPolicy
+
+Pair = tuple[bytes, bytes]
+Pairs = tuple[Pair, ...]
+Preset = Literal["api", "web"]
+
+CSP_NAME: Final = b"content-security-policy"
+NO_STORE: Final = (b"cache-control", b"no-store")  # v5.0.0-14.3.2, v4.0.3-8.2.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadersPolicy:
+    """What the response headers say. A None takes the preset's own value for the level.
+
+    Attributes:
+        hsts: Strict-Transport-Security.
+        csp: Content-Security-Policy.
+        referrer: the Referrer-Policy token.
+        permissions: features to open, with their allowlists; all others are closed.
+    """
+
+    hsts: HSTSPolicy | None = None
+    csp: ContentSecurityPolicy | None = None
+    referrer: str | None = None
+    permissions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSet:
+    """One preset's headers, rendered.
+
+    Attributes:
+        always: on every response.
+        hsts: only over TLS and for domain names.
+        csp: the policy for a response without a nonce.
+        csp_around_nonce: its pieces, to be joined with a nonce.
+    """
+
+    always: Pairs
+    hsts: Pair
+    csp: Pair
+    csp_around_nonce: tuple[bytes, ...]
+
+
+def header_set(preset: Preset, policy: HeadersPolicy, *, level: int) -> HeaderSet:
+    """Render the headers of a preset at an ASVS level (1, 2 or 3)."""
+    chosen_csp = policy.csp or (API_CSP if preset == "api" else web_csp(level))
+    _check_csp(chosen_csp, level)
+    pieces = tuple(piece.encode("ascii") for piece in csp.render_around_nonce(chosen_csp))
+    return HeaderSet(
+        always=(
+            (b"x-content-type-options", b"nosniff"),  # v4.0.3-14.4.4, v5.0.0-3.4.4
+            (b"referrer-policy", referrer.render(policy.referrer or _REFERRER[preset]).encode("ascii")),
+            (b"permissions-policy", permissions.render(policy.permissions).encode("ascii")),
+            (b"cross-origin-opener-policy", b"same-origin"),  # v5.0.0-3.4.8
+            (b"cross-origin-resource-policy", b"same-origin"),  # v5.0.0-3.5.8
+            _ONLY[preset],
+        ),
+        hsts=(b"strict-transport-security", hsts.render(policy.hsts or default_hsts(level)).encode("ascii")),
+        csp=(CSP_NAME, csp.render(chosen_csp).encode("ascii")),
+        csp_around_nonce=pieces,
+    )
+
+
+def default_hsts(level: int) -> HSTSPolicy:
+    """Return a year; from level 2 subdomains too, as v5.0.0-3.4.1 asks."""
+    return HSTSPolicy(include_subdomains=level >= 2)
+
+
+API_CSP: Final = ContentSecurityPolicy(
+    {
+        "default-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+)
+
+
+def web_csp(level: int) -> ContentSecurityPolicy:
+    """Return the page policy: own scripts and nonces below level 3, nonces alone at level 3 (v5.0.0-3.4.3)."""
+    scripts = [NONCE, "'strict-dynamic'"] if level >= 3 else ["'self'", NONCE]
+    return ContentSecurityPolicy(
+        {
+            "default-src": ["'none'"],
+            "script-src": scripts,
+            "style-src": ["'self'", NONCE],
+            "img-src": ["'self'", "data:"],
+            "font-src": ["'self'"],
+            "connect-src": ["'self'"],
+            "manifest-src": ["'self'"],
+            "base-uri": ["'none'"],
+            "object-src": ["'none'"],
+            "form-action": ["'self'"],
+            "frame-ancestors": ["'none'"],
+            "upgrade-insecure-requests": [],
+        }
+    )
+
+
+_REFERRER: Final[dict[Preset, str]] = {"api": "no-referrer", "web": "strict-origin-when-cross-origin"}
+_ONLY: Final[dict[Preset, Pair]] = {
+    # JSON loads nothing, so nothing can break; a page's images and widgets could.
+    "api": (b"cross-origin-embedder-policy", b"require-corp"),
+    # v4.0.3-14.4.7 asks for it beside frame-ancestors; v5.0.0-3.4.6 calls it obsolete.
+    "web": (b"x-frame-options", b"DENY"),
+}
+
+
+def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
+    if level < 2:
+        return
+    for directive in ("object-src", "base-uri"):
+        if list(policy.directives.get(directive, ())) != ["'none'"]:
+            raise ConfigurationError(
+                f"The Content-Security-Policy lacks {directive} 'none', which v5.0.0-3.4.3 asks for at level {level}.",
+                fix=f"Add {directive}: [\"'none'\"], or state level=1.",
+            )
+    if "frame-ancestors" not in policy.directives:
+        raise ConfigurationError(
+            f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",
+            fix="Add frame-ancestors: [\"'none'\"], or the origins that may frame the pages.",
+        )

@@ -1,0 +1,135 @@
+"""The one place where gates, guard and headers become an ASGI layer.
+
+The layer is a plain function and the wrapped `send` and `receive` are functions bound to one object: a coroutine frame
+or a closure on every request costs more than all the checks (docs/explanation/performance.md).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from types import MethodType
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .. import events
+from ..connection import Connection, Read
+from ..connection.exchange import SCOPE_KEY, Exchange, Verifier
+from ..errors import AccessDenied, Misconfigured, TLSRequired
+from .answers import answer, deny_websocket
+from .dress import Dress
+from .verdict import Gate
+
+Backstop = Callable[[Exchange], AccessDenied | None]
+BeforeBody = Callable[[Exchange], Awaitable[None] | None]
+ExposedCredentialHook = Callable[[Connection], Awaitable[None] | None]
+
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept", "websocket.close"})
+
+
+def fuse(
+    app: ASGIApp,
+    *,
+    read: Read,
+    dress: Dress,
+    gates: Sequence[Gate] = (),
+    verifier: Verifier | None = None,
+    before_body: BeforeBody = lambda _exchange: None,
+    backstop: Backstop = lambda _exchange: None,
+    on_exposed_credential: ExposedCredentialHook | None = None,
+) -> ASGIApp:
+    """Return one ASGI layer: every gate in order, then the app, then the headers on its response.
+
+    Args:
+        app: what runs inside.
+        read: makes the Connection.
+        dress: puts the headers on a response start.
+        gates: judged in order; the first verdict answers.
+        verifier: makes the proofs that marked endpoints ask for.
+        before_body: looks at the endpoint's mark when the app first reads from the client.
+        backstop: looks at the endpoint's mark when the response starts; a refusal replaces the response.
+        on_exposed_credential: called when a credential came over plaintext, before the refusal is sent.
+    """
+
+    def on_receive(exchange: Exchange) -> Awaitable[Message]:
+        if exchange.settled:
+            return exchange.receive()
+        verification = before_body(exchange)
+        return exchange.receive() if verification is None else _receive_after(verification, exchange)
+
+    def on_send(exchange: Exchange, message: Message) -> Awaitable[None]:
+        if message["type"] not in _STARTS or exchange.started:
+            return exchange.nothing(message) if exchange.answered else exchange.send(message)
+        refusal = exchange.refusal or backstop(exchange)
+        if refusal is not None:
+            exchange.refusal = refusal
+            return answer(refusal, exchange, dress)
+        if message["type"] == "websocket.close":
+            return deny_websocket(exchange, dress)
+        exchange.started = True
+        return exchange.send(message if message["type"] == "websocket.accept" else dress(exchange, message))
+
+    async def carry(exchange: Exchange) -> None:
+        """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
+        try:
+            await app(exchange.connection.scope, MethodType(on_receive, exchange), MethodType(on_send, exchange))
+        except Exception as error:
+            if exchange.refusal is None and not exchange.started:
+                await answer(_unhandled(error), exchange, dress)
+            if exchange.refusal is None or (exchange.started and not exchange.answered):
+                raise
+        if exchange.refusal is not None and not exchange.started:
+            await answer(exchange.refusal, exchange, dress)
+
+    def layer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan":
+            return app(scope, receive, send)
+        if scope["type"] not in {"http", "websocket"}:
+            raise Misconfigured(f"The server opened a scope of type {scope['type']!r}, which nothing here can check.")
+        connection = read(scope, receive)
+        exchange = Exchange(connection, receive, send, verifier)
+        for judge in gates:
+            verdict = judge(connection)
+            if verdict is not None:
+                if on_exposed_credential is not None and isinstance(verdict, TLSRequired):
+                    return _tell(on_exposed_credential, verdict, exchange, dress)
+                return answer(verdict, exchange, dress)
+        if SCOPE_KEY in connection.scope:  # A secured app inside a secured app: each keeps its own endpoint.
+            exchange.connection = connection = connection._replace(scope={**connection.scope})
+        scope = connection.scope
+        scope[SCOPE_KEY] = exchange
+        if verifier is not None:  # A server that shares one state between requests may not share callers.
+            scope["state"] = {**scope.get("state", {})}
+        return carry(exchange)
+
+    return layer
+
+
+async def _tell(hook: ExposedCredentialHook, verdict: TLSRequired, exchange: Exchange, dress: Dress) -> None:
+    """Run the operator's hook, then answer; a hook that fails changes nothing for the caller."""
+    if verdict.facts.get("credential_exposed"):
+        try:
+            waiting = hook(exchange.connection)
+            if waiting is not None:
+                await waiting
+        except Exception as error:  # noqa: BLE001  # Whatever it raises, the request is refused and the failure logged.
+            events.emit(
+                "access",
+                "exposed_credential_hook_failed",
+                reason=f"on_exposed_credential raised {type(error).__name__}.",
+                requirement="v5.0.0-16.3.4",
+                severity=logging.ERROR,
+            )
+    await answer(verdict, exchange, dress)
+
+
+async def _receive_after(verification: Awaitable[None], exchange: Exchange) -> Message:
+    await verification
+    return await exchange.receive()
+
+
+def _unhandled(error: Exception) -> Misconfigured:
+    """v5.0.0-16.5.4: a last answer for what nothing else caught; the error itself goes on to the server's log."""
+    return Misconfigured(
+        f"The app raised {type(error).__name__} and answered nothing.",
+        code="internal_error",
+        requirement="v5.0.0-16.5.4",
+    )
