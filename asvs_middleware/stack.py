@@ -154,8 +154,8 @@ class Stack:
         return outermost
 
     def entries(self) -> list[RouteEntry]:
-        """Return every route with what guards it; none for an app without routes."""
-        return list(walk(self.app)) if hasattr(self.app, "routes") else []
+        """Return every route with what guards it; an app without routes is one."""
+        return list(walk(self.app))
 
     def check(self) -> None:
         """Put the documentation routes in their place and refuse an app with an unguarded route.

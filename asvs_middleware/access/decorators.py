@@ -87,7 +87,7 @@ class MarkedApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for the proof, then call the app."""
-        if isinstance(self.__asvs_mark__, Sensitive):
+        if isinstance(self.__asvs_mark__, Sensitive) and scope["type"] != "lifespan":
             await authorize(scope, self.__asvs_mark__)
         exchange = exchange_of(scope)
         if exchange is not None:

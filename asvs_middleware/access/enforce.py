@@ -5,16 +5,19 @@ was marked cannot run without one, whatever routing, middleware or exception han
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.types import Message
 
 from .. import events
 from ..connection.exchange import Exchange, exchange_of
 from ..errors import AccessDenied, Misconfigured
 from .caller import VerifiedCaller
 from .marks import Sensitive, mark_of
+
+_METHOD_NOT_ALLOWED: Final = 405
 
 
 class Refused(HTTPException):
@@ -87,18 +90,21 @@ async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
     await authorize(scope, mark)
 
 
-def backstop(*, deny_unmarked: bool) -> Callable[[Exchange], AccessDenied | None]:
-    """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one."""
+def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDenied | None]:
+    """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one.
 
-    def look(exchange: Exchange) -> AccessDenied | None:
+    A 405 passes: the router sends it in place of the endpoint, which did not run.
+    """
+
+    def look(exchange: Exchange, start: Message) -> AccessDenied | None:
         endpoint = exchange.connection.scope.get("endpoint")
-        if endpoint is None:
+        if endpoint is None or start.get("status") == _METHOD_NOT_ALLOWED:
             return None
         method = exchange.connection.method
         mark = mark_of(endpoint, method)
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
-        if mark is not None or not deny_unmarked or exchange.covered or answers_for_itself(endpoint, method):
+        if mark is not None or not deny_unmarked or exchange.covered or answers_for_itself(endpoint):
             return None
         return AccessDenied(
             f"The endpoint {name_of(endpoint)} carries neither @sensitive nor @public, and the default is deny.",
@@ -109,11 +115,9 @@ def backstop(*, deny_unmarked: bool) -> Callable[[Exchange], AccessDenied | None
     return look
 
 
-def answers_for_itself(endpoint: Any, method: str) -> bool:
-    """Whether the response is a router's own: its 404 or 405, or a method a class-based endpoint does not have."""
-    if hasattr(endpoint, "routes"):
-        return True
-    return isinstance(endpoint, type) and getattr(endpoint, method.lower(), None) is None
+def answers_for_itself(endpoint: Any) -> bool:
+    """Whether the response is a router's own, such as its 404."""
+    return hasattr(endpoint, "routes")
 
 
 def name_of(endpoint: Any) -> str:

@@ -45,13 +45,18 @@ class RouteEntry:
 
 
 def walk(app: Any, *, prefix: str = "", cover: Mark | None = None) -> Iterator[RouteEntry]:
-    """Yield every route of a Starlette or FastAPI app, in the order they are tried.
+    """Yield every route of an app, in the order they are tried.
 
     Args:
-        app: anything with `routes`.
+        app: the app; one without routes is a single entry.
         prefix: the path it is mounted under.
         cover: the mark of the app it is mounted in.
     """
+    if isinstance(app, MarkedApp):
+        app, cover = app.app, app.__asvs_mark__
+    if not hasattr(app, "routes"):
+        yield RouteEntry(f"{prefix}/*", ("*",), app, cover, "", app)
+        return
     for path, route, seen in _contexts(app.routes):
         full = prefix + (path or "")
         if isinstance(route, Route | WebSocketRoute):
@@ -66,10 +71,10 @@ def walk(app: Any, *, prefix: str = "", cover: Mark | None = None) -> Iterator[R
 def applications(app: Any) -> Iterator[Any]:
     """Yield an app and every app with routes mounted in it, each once."""
     seen: set[int] = set()
-    waiting = [app]
+    waiting: list[Any] = [app]
     while waiting:
-        one = waiting.pop(0)
-        one = one.app if isinstance(one, MarkedApp) else one
+        first = waiting.pop(0)
+        one: Any = first.app if isinstance(first, MarkedApp) else first
         if id(one) in seen or not hasattr(one, "routes") or (one is not app and getattr(one, SECURED, False)):
             continue
         seen.add(id(one))
@@ -141,9 +146,7 @@ def _mounted(path: str, route: Any, cover: Mark | None) -> Iterator[RouteEntry]:
     if getattr(app, SECURED, False):
         yield RouteEntry(f"{path}/*", ("*",), app, _OWN_POLICY, "", route)
     elif isinstance(app, MarkedApp):
-        cover = app.__asvs_mark__
-        yield RouteEntry(f"{path}/*", ("*",), app.app, cover, "", route)
-        yield from walk(app, prefix=path, cover=cover)
+        yield from walk(app, prefix=path)
     elif route.routes:
         yield from walk(route, prefix=path, cover=cover)
     else:

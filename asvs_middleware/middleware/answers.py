@@ -56,6 +56,7 @@ def report(refusal: AccessDenied, connection: Connection) -> None:
         requirement=refusal.requirement,
         severity=severity,
         **{
+            **refusal.facts,
             "code": refusal.code,
             "status": refusal.status,
             "peer": connection.transport.peer,
@@ -65,7 +66,6 @@ def report(refusal: AccessDenied, connection: Connection) -> None:
             "scheme": scope.get("scheme"),
             "host": None if connection.host is None else connection.host.decode("latin-1"),
             "path": scope["path"],
-            **refusal.facts,
         },
     )
 

@@ -18,7 +18,7 @@ from .answers import answer, deny_websocket
 from .dress import Dress
 from .verdict import Gate
 
-Backstop = Callable[[Exchange], AccessDenied | None]
+Backstop = Callable[[Exchange, Message], AccessDenied | None]
 BeforeBody = Callable[[Exchange], Awaitable[None] | None]
 ExposedCredentialHook = Callable[[Connection], Awaitable[None] | None]
 
@@ -33,7 +33,7 @@ def fuse(
     gates: Sequence[Gate] = (),
     verifier: Verifier | None = None,
     before_body: BeforeBody = lambda _exchange: None,
-    backstop: Backstop = lambda _exchange: None,
+    backstop: Backstop = lambda _exchange, _start: None,
     on_exposed_credential: ExposedCredentialHook | None = None,
 ) -> ASGIApp:
     """Return one ASGI layer: every gate in order, then the app, then the headers on its response.
@@ -58,7 +58,7 @@ def fuse(
     def on_send(exchange: Exchange, message: Message) -> Awaitable[None]:
         if message["type"] not in _STARTS or exchange.started:
             return exchange.nothing(message) if exchange.answered else exchange.send(message)
-        refusal = exchange.refusal or backstop(exchange)
+        refusal = exchange.refusal or backstop(exchange, message)
         if refusal is not None:
             exchange.refusal = refusal
             return answer(refusal, exchange, dress)
