@@ -1,0 +1,131 @@
+"""Certificates and keys from PEM files: what cannot work, or must not, is refused before the first connection.
+
+v5.0.0-12.1.2 (key sizes), v5.0.0-12.3.4 (named CAs), v5.0.0-13.3.2 (a key that others can read is no secret).
+Dates are compared once, at start-up; a certificate that expires later is refused by its peers. Revocation of one's
+own certificate is not looked up.
+"""
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ..errors import ConfigurationError
+
+FilePath = str | os.PathLike[str]
+
+_FOR_OTHERS: Final = 0o007 if os.name == "posix" else 0  # Windows has no such bits.
+
+
+def load_identity(
+    context: ssl.SSLContext, certfile: FilePath, keyfile: FilePath, *, password: str | None, at: datetime
+) -> None:
+    """Load a certificate, the chain above it and its key into the context.
+
+    Args:
+        context: of a server or of a client.
+        certfile: PEM, the own certificate first, then the intermediate ones.
+        keyfile: PEM; may be the same file.
+        password: of the key.
+        at: now; must be aware.
+
+    Raises:
+        ConfigurationError: names the argument, what is wrong with the file, and what to do.
+    """
+    own = _certificates("certfile", certfile)[0]
+    with _naming("certfile", certfile, fix="Use an RSA key of 2048 bits, or ECDSA with P-256."):
+        public = own.public_key()
+        _check_strength(public)
+    _check_dates(certfile, own, at)
+    if _private_key(keyfile, password).public_key() != public:
+        raise ConfigurationError(
+            f"keyfile={os.fspath(keyfile)!r} is not the key of certfile={os.fspath(certfile)!r}.",
+            fix="Give the key the certificate was issued for; the own certificate stands first in certfile.",
+        )
+    with _naming("certfile", certfile, fix="Have the chain issued anew with keys of 2048 bits and SHA-256."):
+        # An empty password, for with none OpenSSL would ask on the terminal.
+        context.load_cert_chain(certfile, keyfile, password=password or "")
+
+
+def load_trust(context: ssl.SSLContext, argument: str, path: FilePath, *, at: datetime) -> None:
+    """Add the certificates of a PEM file to the context's trust anchors.
+
+    Raises:
+        ConfigurationError: the file cannot be read, holds no certificate, or only expired ones.
+    """
+    with _naming(argument, path, fix="Give PEM: one or more blocks that begin with -----BEGIN CERTIFICATE-----."):
+        context.load_verify_locations(path)
+    # OpenSSL lists CAs only. An anchor that is the peer's own certificate is judged in the handshake.
+    ends = [ssl.cert_time_to_seconds(str(anchor["notAfter"])) for anchor in context.get_ca_certs()]
+    if ends and max(ends) < at.timestamp():
+        raise ConfigurationError(f"{_given(argument, path)} holds expired CAs only.", fix="Give the current CA.")
+
+
+def _certificates(argument: str, path: FilePath) -> list[x509.Certificate]:
+    with _naming(argument, path, fix="Give PEM: one or more blocks that begin with -----BEGIN CERTIFICATE-----."):
+        return x509.load_pem_x509_certificates(Path(path).read_bytes())
+
+
+def _private_key(path: FilePath, password: str | None) -> PrivateKeyTypes:
+    with _naming("keyfile", path, fix="Give a PEM private key, and its password if it is encrypted."):
+        if Path(path).stat().st_mode & _FOR_OTHERS:
+            raise ConfigurationError(
+                f"{_given('keyfile', path)} is open to every user of the machine.",
+                fix="chmod 600 it (in Kubernetes: defaultMode: 0400), and renew the key if others had access.",
+            )
+        return load_pem_private_key(Path(path).read_bytes(), password.encode() if password else None)
+
+
+def _check_strength(key: CertificatePublicKeyTypes) -> None:
+    match key:
+        case rsa.RSAPublicKey(key_size=size) if size < 2048:
+            raise ValueError(f"an RSA key of {size} bits is too short")
+        case ec.EllipticCurvePublicKey(curve=curve) if not isinstance(
+            curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+        ):
+            raise ValueError(f"no TLS profile has the curve {curve.name}")
+        case rsa.RSAPublicKey() | ec.EllipticCurvePublicKey() | ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return
+        case _:
+            raise ValueError("the key is neither RSA nor elliptic curve")
+
+
+def _check_dates(path: FilePath, own: x509.Certificate, at: datetime) -> None:
+    if at < own.not_valid_before_utc:
+        raise ConfigurationError(
+            f"{_given('certfile', path)} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M} UTC.",
+            fix="Set the clock right, or wait with the new certificate.",
+        )
+    if at > own.not_valid_after_utc:
+        raise ConfigurationError(
+            f"{_given('certfile', path)} expired on {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.",
+            fix="Give a renewed certificate.",
+        )
+
+
+@contextmanager
+def _naming(argument: str, path: FilePath, *, fix: str) -> Iterator[None]:
+    """Say of any failure which argument it belongs to. Error texts of the libraries hold no key material."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"{_given(argument, path)}: OpenSSL says {error.reason}.", fix=fix) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{_given(argument, path)} cannot be read: {error.strerror}.", fix="Check the path and who may read it."
+        ) from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(f"{_given(argument, path)} cannot be used: {error}.", fix=fix) from error
+
+
+def _given(argument: str, path: FilePath) -> str:
+    return f"{argument}={os.fspath(path)!r}"
