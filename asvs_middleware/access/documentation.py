@@ -23,7 +23,7 @@ from .marks import mark_of
 Documentation = Literal["off", "public", "sensitive"]
 Page = Callable[[Request], Awaitable[HTMLResponse]]
 
-_TAG: Final = re.compile(rb"<(script|style|link rel=.stylesheet|link type=.text/css)", re.IGNORECASE)
+_TAG: Final = re.compile(rb"<(script|style|link)(?=[\s>])", re.IGNORECASE)
 _ASSETS: Final = {
     "swagger-ui-bundle.js": re.compile(rb"https://[^\"']+/swagger-ui-bundle\.js"),
     "swagger-ui.css": re.compile(rb"https://[^\"']+/swagger-ui\.css"),

@@ -22,17 +22,20 @@ class Outcome:
 
 
 def take_tour(settings: Settings) -> list[Outcome]:
-    """Take every step and print it as it is taken."""
+    """Take every step and print it as it is taken: its name, what was expected, and beside it what was seen."""
     customer = Customer(settings)
     steps = list(_steps(settings))
-    wide = max(len(step.name) for step in steps)
+    name, expected = (max(map(len, column)) for column in zip(*((s.name, s.expected) for s in steps), strict=True))
+    print(f"{'':13} {'':{name}}  {'expected':{expected}}  seen")
     outcomes = []
     for number, step in enumerate(steps, 1):
         outcome = Outcome(step, _taken(step, customer))
         outcomes.append(outcome)
         verdict = "ok  " if outcome.as_expected else "FAIL"
-        print(f"[{number:2}/{len(steps)}] {verdict} {step.name:{wide}}  expected {step.expected}", flush=True)
-        print(f"{'':12} {'':{wide}}  seen     {outcome.seen}", flush=True)
+        print(
+            f"[{number:2}/{len(steps)}] {verdict} {step.name:{name}}  {step.expected:{expected}}  {outcome.seen}",
+            flush=True,
+        )
     return outcomes
 
 

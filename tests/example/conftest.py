@@ -50,7 +50,11 @@ def browse(settings: Settings, tmp_path: Path) -> Callable[[str], Page]:
     def open_page(path: str) -> Page:
         command = [chromium, *QUIET, f"--user-data-dir={tmp_path}", f"--ignore-certificate-errors-spki-list={spki}"]
         ran = subprocess.run(
-            [*command, "--dump-dom", f"{settings.payments}{path}"], capture_output=True, text=True, timeout=60
+            [*command, "--dump-dom", f"{settings.payments}{path}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         return Page(ran.stdout, tuple(re.findall(r'CONSOLE[^"]*"(.*)", source', ran.stderr)))
 

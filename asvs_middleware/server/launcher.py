@@ -1,0 +1,205 @@
+"""serve(): one process, one app, a hardened TLS port, and beside it a plaintext port that never reaches the app.
+
+v5.0.0-12.1.1, 12.1.2, 12.1.3, 12.2.1, 13.4.6 (no Server field). uvicorn does the HTTP. Its own handling of proxy
+header fields is off: the policy of the app decides which proxies count. One process only; several belong behind a
+supervisor that starts this command several times.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.types import ASGIApp
+
+from .. import events
+from ..errors import ConfigurationError
+from ..names import known
+from ..stack import Stack, stack_of
+from .extension import suite_numbers, with_tls_extension
+from .listeners import Listeners, listening, port_of
+from .plaintext import plaintext_app
+from .policy import ServerPolicy
+
+FREE: Final = frozenset({
+    "access_log", "backlog", "date_header", "h11_max_incomplete_event_size", "http", "limit_concurrency",
+    "limit_max_requests", "log_config", "loop", "root_path", "timeout_graceful_shutdown", "timeout_keep_alive",
+    "use_colors", "ws", "ws_max_queue", "ws_max_size", "ws_per_message_deflate", "ws_ping_interval",
+    "ws_ping_timeout",
+})  # fmt: skip
+"""The settings of uvicorn that may be passed on: none of them weakens what a policy promises."""
+
+
+def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
+    """Serve the app until SIGTERM or SIGINT, which end both ports.
+
+    Args:
+        app: best one that went through `secure()`; any other gets TLS, and no policy of its own.
+        policy: ports, certificates and profile.
+        uvicorn_settings: further arguments of `uvicorn.Config`; only those in FREE.
+
+    Raises:
+        ConfigurationError: a setting, a file, a port or a route is not right, or the app refused to start.
+    """
+    if not isinstance(policy, ServerPolicy):
+        raise ConfigurationError(
+            f"serve() got a {type(policy).__name__} as policy.",
+            fix="Write serve(app, ServerPolicy(certfile=..., keyfile=...)).",
+        )
+    with listening(policy) as listeners:
+        server = server_for(app, policy, listeners, **uvicorn_settings)
+        with suppress(KeyboardInterrupt):  # uvicorn has ended in order, and raises the signal again.
+            server.run(listeners.tls)
+    if not server.was_started:
+        raise ConfigurationError("The app did not start.", fix="The log above says why.")
+
+
+def server_for(
+    app: ASGIApp,
+    policy: ServerPolicy,
+    listeners: Listeners,
+    *,
+    at: datetime | None = None,
+    **uvicorn_settings: Any,
+) -> "TLSServer":
+    """Return a server that is ready to `run(listeners.tls)`.
+
+    Args:
+        app: as for serve().
+        policy: as for serve().
+        listeners: the open ports, from `listening(policy)`.
+        at: the moment certificates are judged at; now unless given.
+        uvicorn_settings: as for serve().
+
+    Raises:
+        ConfigurationError: as for serve().
+    """
+    for name in uvicorn_settings:
+        known(name, FREE, where="serve()")
+    stack = _checked_stack(app, policy)
+    context = policy.context(at or datetime.now(UTC))
+    layer = with_tls_extension(app, server_cert=_own_certificate(policy), suites=suite_numbers(context))
+    common = {
+        "interface": "asgi3",
+        "log_level": policy.log_level,
+        "proxy_headers": False,
+        "server_header": False,
+        **uvicorn_settings,
+    }
+    server = TLSServer(_config(layer, {**common, "ssl_context_factory": lambda _config, _default: context}))
+    server.facts = _facts(policy, listeners)
+    if listeners.plaintext:
+        gates = plaintext_app(
+            None if stack is None else stack.policy, https_port=policy.public_port or port_of(listeners.tls)
+        )
+        server.beside = PlaintextServer(_config(gates, {**common, "lifespan": "off"})), listeners.plaintext
+    return server
+
+
+class TLSServer(uvicorn.Server):
+    """The server of the TLS port, which starts and ends the plaintext one.
+
+    Attributes:
+        beside: the server of the plaintext port with its sockets.
+        facts: for the event of the start.
+        was_started: the app came up and was served.
+    """
+
+    beside: "tuple[PlaintextServer, list[socket.socket]] | None" = None
+    facts: dict[str, str | int | None]
+    was_started: bool = False
+    _plaintext: "asyncio.Task[None] | None" = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app, then listen; the plaintext port follows once the app is up."""
+        # How uvicorn gives up differs: it ends the process, or only says that it should.
+        with suppress(SystemExit):
+            await super().startup(sockets)
+        self.was_started = self.started
+        if not self.started:
+            self.should_exit = True
+            return
+        if self.beside is not None:
+            server, plaintext_sockets = self.beside
+            self._plaintext = asyncio.create_task(server.serve(plaintext_sockets))
+        events.emit(
+            "server",
+            "sys_startup",
+            reason="The app is served over TLS.",
+            requirement="v5.0.0-12.2.1",
+            severity=logging.INFO,
+            **self.facts,
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End both ports at the same time."""
+        if self.beside is not None:
+            self.beside[0].should_exit = True
+        await super().shutdown(sockets)
+        if self._plaintext is not None:
+            await self._plaintext
+
+
+class PlaintextServer(uvicorn.Server):
+    """The server of the plaintext port. Signals are the other one's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers alone."""
+        yield
+
+
+def _config(app: ASGIApp, settings: dict[str, Any]) -> uvicorn.Config:
+    """Return the loaded configuration, so that what cannot be loaded stops the start."""
+    config = uvicorn.Config(app, **settings)
+    try:
+        config.load()
+        config.get_loop_factory()
+    except ImportError as error:
+        raise ConfigurationError(
+            f"A setting of uvicorn needs {error.name!r}, which is not installed.", fix='Install it, or use "auto".'
+        ) from error
+    return config
+
+
+def _checked_stack(app: ASGIApp, policy: ServerPolicy) -> Stack | None:
+    """Return the stack of a secured app once its routes are in order; None, and a warning, for any other app."""
+    try:
+        stack = stack_of(app)
+    except ConfigurationError as error:
+        events.emit(
+            "server",
+            "app_without_policy",
+            reason=f"{error} Until then it is served over TLS without gates, guard or headers.",
+            requirement="v5.0.0-8.3.1",
+        )
+        return None
+    if stack.policy.client_certificates is not None and policy.client_ca is None:
+        raise ConfigurationError(
+            "The app verifies client certificates, and this server would never ask a client for one.",
+            fix="Name the CAs of your clients with client_ca (--client-ca).",
+        )
+    stack.check()
+    return stack
+
+
+def _own_certificate(policy: ServerPolicy) -> str:
+    chain = x509.load_pem_x509_certificates(Path(policy.certfile).read_bytes())
+    return chain[0].public_bytes(Encoding.PEM).decode("ascii")
+
+
+def _facts(policy: ServerPolicy, listeners: Listeners) -> dict[str, str | int | None]:
+    host = f"[{policy.host}]" if ":" in policy.host else policy.host
+    return {
+        "url": f"https://{host}:{port_of(listeners.tls)}",
+        "plaintext_url": f"http://{host}:{port_of(listeners.plaintext)}" if listeners.plaintext else None,
+        "profile": policy.profile,
+        "client_certificates": policy.client_certificates if policy.client_ca is not None else "none",
+    }
