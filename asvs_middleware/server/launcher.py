@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ FREE: Final = frozenset({
     "ws_ping_timeout",
 })  # fmt: skip
 """The settings of uvicorn that may be passed on: none of them weakens what a policy promises."""
+
+_PATIENCE: Final = 1.0
+"""Seconds between saying goodbye to a client and hanging up."""
 
 
 def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
@@ -91,6 +95,8 @@ def server_for(
         "log_level": policy.log_level,
         "proxy_headers": False,
         "server_header": False,
+        # The choice of uvicorn's newer releases; its older ones take an implementation that is deprecated.
+        "ws": "websockets-sansio" if find_spec("websockets") else "auto",
         **uvicorn_settings,
     }
     server = TLSServer(_config(layer, {**common, "ssl_context_factory": lambda _config, _default: context}))
@@ -142,9 +148,23 @@ class TLSServer(uvicorn.Server):
         """End both ports at the same time."""
         if self.beside is not None:
             self.beside[0].should_exit = True
+        hanging_up = asyncio.create_task(self._hang_up())
         await super().shutdown(sockets)
+        hanging_up.cancel()
         if self._plaintext is not None:
             await self._plaintext
+
+    async def _hang_up(self) -> None:
+        """Cut off clients that do not answer the end of TLS: event loops give each of them 30 seconds.
+
+        Who keeps a connection open and idle answers when it next uses it. What is still being sent is let through.
+        """
+        while True:
+            transports = [connection.transport for connection in self.server_state.connections]
+            await asyncio.sleep(_PATIENCE)
+            for transport in transports:
+                if transport.is_closing() and not transport.get_write_buffer_size():
+                    transport.abort()
 
 
 class PlaintextServer(uvicorn.Server):

@@ -1,0 +1,22 @@
+"""A rehearsal: the secured app served over real TLS, with an issuer and a clients CA made for the test.
+
+Used by the pytest plugin; `assert_headers` also works alone, on any response.
+"""
+
+from .authorities import Authorities, Authority, ClientCertificate
+from .guarded import GuardedRoutes
+from .headers import assert_headers, findings
+from .seen import Finding
+from .stage import Rehearsal, rehearse
+
+__all__ = [
+    "Authorities",
+    "Authority",
+    "ClientCertificate",
+    "Finding",
+    "GuardedRoutes",
+    "Rehearsal",
+    "assert_headers",
+    "findings",
+    "rehearse",
+]

@@ -1,0 +1,271 @@
+"""serve(): what the TLS port accepts and refuses, how it starts, how it does not, and how it ends."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure
+from asvs_middleware.errors import ConfigurationError
+from asvs_middleware.server.launcher import serve, server_for
+from asvs_middleware.server.listeners import listening
+from asvs_middleware.server.policy import ServerPolicy
+from asvs_middleware.tls import guideline
+
+V = ssl.TLSVersion
+SUITES = guideline("intermediate-6.0").tls_1_2_suites
+
+
+@public(reason="a page for the tests")
+async def home(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"{request.client.host} {request.url.scheme}")
+
+
+def an_app(**choices: Any) -> Starlette:
+    return secure(Starlette(routes=[Route("/", home)]), SecurityPolicy.api(hosts=["localhost"], **choices))
+
+
+@pytest.fixture(scope="module")
+def served(serving: Any) -> Iterator[Any]:
+    with serving(an_app()) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def rsa(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A server's RSA certificate with its key; `ca` is who issued it."""
+    folder = tmp_path_factory.mktemp("rsa")
+    ca = trustme.CA()
+    issued = ca.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    issued.cert_chain_pems[0].write_to_path(folder / "server.pem")
+    issued.private_key_pem.write_to_path(folder / "server.key")
+    (folder / "server.key").chmod(0o600)
+    return {"certfile": folder / "server.pem", "keyfile": folder / "server.key", "ca": folder / "ca.pem"}
+
+
+@pytest.fixture(scope="module")
+def served_rsa(serving: Any, rsa: dict[str, Path]) -> Iterator[Any]:
+    with serving(an_app(), certfile=rsa["certfile"], keyfile=rsa["keyfile"]) as served:
+        yield served
+
+
+def shake(served: Any, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Connect, ask for the page, and return the connection after the answer, when tickets would have come."""
+    raw = socket.create_connection(("localhost", served.port), timeout=5)
+    with context.wrap_socket(raw, server_hostname="localhost") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in connection.recv(100)
+        return connection
+
+
+@pytest.mark.parametrize("version", [V.TLSv1_2, V.TLSv1_3])
+def test_both_versions(version: V, served: Any) -> None:
+    """v5.0.0-12.1.1."""
+    context = served.context()
+    context.minimum_version = context.maximum_version = version
+    assert httpx.get(served.url, verify=context, trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_each_suite(suite: str, served: Any, served_rsa: Any, rsa: dict[str, Path]) -> None:
+    """v5.0.0-12.1.2: all six suites of the guideline, each with the kind of key it is for."""
+    of_rsa = "-RSA-" in suite
+    context = served.careless_context(V.TLSv1_2, suite)
+    context.load_verify_locations(rsa["ca"])
+    seen: list[Any] = []
+    raw = socket.create_connection(("localhost", (served_rsa if of_rsa else served).port), timeout=5)
+    with context.wrap_socket(raw, server_hostname="localhost") as connection:
+        seen.append(connection.cipher())
+    assert seen[0][0] == suite
+
+
+@pytest.mark.parametrize(
+    ("version", "ciphers"),
+    [
+        pytest.param(V.TLSv1_1, "ALL", id="TLS 1.1"),
+        pytest.param(V.TLSv1_2, "ECDHE+AES:!AESGCM:!AESCCM", id="CBC"),
+        pytest.param(V.TLSv1_2, "DHE:!ECDHE", id="DHE"),
+        pytest.param(V.TLSv1_2, "kRSA", id="no forward secrecy"),
+    ],
+)
+def test_everything_else_is_refused(version: V, ciphers: str, served_rsa: Any, rsa: dict[str, Path]) -> None:
+    """v5.0.0-12.1.1 and 12.1.2: no handshake."""
+    context = served_rsa.careless_context(version, ciphers)
+    context.load_verify_locations(rsa["ca"])
+    with pytest.raises((ssl.SSLError, ConnectionError), match=r"EOF|alert|reset|handshake failure"):
+        shake(served_rsa, context)
+
+
+@pytest.mark.parametrize("version", [V.TLSv1_2, V.TLSv1_3])
+@pytest.mark.parametrize("mode", ["optional", "required"])
+def test_client_certificates(version: V, mode: str, serving: Any, pki: Path) -> None:
+    """v5.0.0-12.1.3: no ticket that would let a client back in unchecked, and required means nobody without."""
+    with serving(an_app(), client_ca=pki / "clients-ca.pem", client_certificates=mode) as served:
+        context = served.context(client=True)
+        context.minimum_version = context.maximum_version = version
+        connection = shake(served, context)
+        assert connection.session is None or not connection.session.has_ticket
+        anonymous = served.context()
+        anonymous.minimum_version = anonymous.maximum_version = version
+        if mode == "optional":
+            shake(served, anonymous)
+            return
+        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError), match=r"EOF|alert|reset|handshake|assert"):
+            shake(served, anonymous)
+
+
+def test_proxy_header_fields_count_for_nothing(served: Any) -> None:
+    """v5.0.0-4.1.3: uvicorn's own handling, which trusts this machine by default, is off."""
+    headers = {"x-forwarded-for": "10.9.8.7", "x-forwarded-proto": "http"}
+    with served.client() as client:
+        response = client.get("/", headers=headers)
+    assert response.text in {"127.0.0.1 https", "::1 https"}
+    assert "server" not in response.headers
+
+
+def a_policy(pki: Path, **choices: Any) -> ServerPolicy:
+    files = {"certfile": pki / "server.pem", "keyfile": pki / "server.key"}
+    return ServerPolicy(**{**files, "port": 0, "redirect_port": 0, "log_level": "warning", **choices})
+
+
+def not_marked() -> Starlette:
+    async def forgotten(request: Request) -> PlainTextResponse: ...
+
+    app = Starlette(routes=[Route("/forgotten", forgotten)])
+    return secure(app, SecurityPolicy.api(hosts=["localhost"]))
+
+
+def verifying(pki: Path) -> Starlette:
+    return an_app(client_certificates=ClientCertificates(trust=pki / "clients-ca.pem"))
+
+
+@pytest.mark.parametrize(
+    ("app", "choices", "settings", "message"),
+    [
+        pytest.param(an_app, {"keyfile": "none.key"}, {}, "keyfile='none.key' cannot be read", id="no key"),
+        pytest.param(not_marked, {}, {}, "/forgotten", id="a route without a mark"),
+        pytest.param(verifying, {}, {}, "never ask.*--client-ca", id="certificates nobody is asked for"),
+        pytest.param(an_app, {}, {"proxy_headers": True}, "does not know 'proxy_headers'", id="what would weaken"),
+        pytest.param(an_app, {}, {"ssl_ciphers": "ALL"}, "does not know 'ssl_ciphers'", id="TLS by the back door"),
+        pytest.param(an_app, {}, {"loop": "uvloop"}, "needs 'uvloop', which is not installed", id="a missing loop"),
+    ],
+)
+def test_what_stops_the_start(
+    *, app: Any, choices: dict[str, Any], settings: dict[str, Any], message: str, pki: Path, monkeypatch: Any
+) -> None:
+    """One sentence before the app has started, and both ports are free again."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # As if it were not installed.
+    monkeypatch.delitem(sys.modules, "uvicorn.loops.uvloop", raising=False)
+    made = app(pki) if app is verifying else app()
+    with pytest.raises(ConfigurationError, match=message):
+        serve(made, a_policy(pki, **choices), **settings)
+
+
+def test_a_policy_of_another_kind() -> None:
+    """The two policies are not mixed up."""
+    with pytest.raises(ConfigurationError, match=r"got a SecurityPolicy as policy. Write serve\(app, ServerPolicy"):
+        serve(an_app(), SecurityPolicy.api(hosts=["localhost"]))  # type: ignore[arg-type]
+
+
+async def fails_to_start(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "the database is down"})
+
+
+def test_an_app_that_fails_to_start(pki: Path, caplog: Any, capsys: Any) -> None:
+    """The plaintext port is not opened for service, the process does not exit behind the caller's back."""
+    with pytest.raises(ConfigurationError, match=r"The app did not start. The log above says why."):
+        serve(fails_to_start, a_policy(pki))
+    assert "the database is down" in capsys.readouterr().err
+    assert not [record for record in caplog.records if record.message == "sys_startup"]
+
+
+def test_sigint_ends_both_ports_in_order(pki: Path, caplog: Any) -> None:
+    """Ctrl+C: the app is shut down, serve() returns, and the handlers of the process are as before."""
+    caplog.set_level("INFO", logger="asvs_middleware")
+    lifespan: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while scope["type"] == "lifespan":
+            kind = (await receive())["type"]
+            lifespan.append(kind)
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+
+    def interrupt() -> None:
+        while not [record for record in caplog.records if record.message == "sys_startup"]:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    serve(app, a_policy(pki))
+    thread.join()
+    assert lifespan == ["lifespan.startup", "lifespan.shutdown"]
+    assert signal.getsignal(signal.SIGINT) is before
+    (event,) = [record.asvs for record in caplog.records if record.message == "sys_startup"]
+    assert event["url"].startswith("https://127.0.0.1:")
+    for url in (event["url"], event["plaintext_url"]):
+        with pytest.raises(ConnectionRefusedError, match="refused"):
+            socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_idle_connections_do_not_hold_the_end_up(loop: str, serving: Any) -> None:
+    """Clients that keep connections open, on either port, are cut off: event loops would wait 30 s for TLS to end."""
+    with ExitStack() as clients:
+        with serving(an_app(), settings={"loop": loop}) as served:
+            clients.enter_context(served.client()).get("/")
+            raw = clients.enter_context(socket.create_connection(("localhost", served.plaintext_port), timeout=5))
+            raw.sendall(b"GET / HT")
+            time.sleep(0.05)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 3
+
+
+def test_a_request_under_way_is_answered(serving: Any) -> None:
+    """Whoever asked before the end gets the whole answer, however long the app takes."""
+    asked = threading.Event()
+
+    @public(reason="a page for the tests")
+    async def slow(request: Request) -> PlainTextResponse:
+        asked.set()
+        await asyncio.sleep(1.5)
+        return PlainTextResponse("x" * 1_000_000)
+
+    app = secure(Starlette(routes=[Route("/", slow)]), SecurityPolicy.api(hosts=["localhost"]))
+    with ThreadPoolExecutor() as pool:
+        with serving(app) as served:
+            answer = pool.submit(httpx.get, served.url, verify=served.context(), trust_env=False)
+            asked.wait(timeout=5)
+        assert len(answer.result(timeout=5).text) == 1_000_000
+
+
+def test_ipv6_addresses_are_written_with_brackets(pki: Path) -> None:
+    """The event of the start holds URLs that can be opened (RFC 3986 section 3.2.2)."""
+    policy = a_policy(pki, host="::1", redirect_port=None)
+    with listening(policy) as listeners:
+        facts = server_for(an_app(), policy, listeners).facts
+    assert str(facts["url"]).startswith("https://[::1]:")
+    assert facts["plaintext_url"] is None

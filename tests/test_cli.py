@@ -1,0 +1,317 @@
+"""The command `asvs`: what it does, what it prints, and how it fails: one line, exit code 2, no traceback."""
+
+import json
+import os
+import runpy
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+import asvs_middleware
+from asvs_middleware import __version__
+from asvs_middleware.cli import main
+from asvs_middleware.server.pki import write_development_pki
+
+APP = """
+from pathlib import Path
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure, sensitive
+
+@public(reason="a page for the tests")
+async def home(request):
+    return PlainTextResponse("hello")
+
+@sensitive(client_certificate="spiffe://localhost/client")
+async def who(request):
+    return PlainTextResponse(str(request.state.caller.subject[1]))
+
+async def forgotten(request): ...
+
+def made(routes, **choices):
+    return secure(Starlette(routes=routes), SecurityPolicy.web(hosts=["localhost"], **choices))
+
+app = made([Route("/", home)])
+unguarded = made([Route("/forgotten", forgotten)], default="deny")
+verifying = made(
+    [Route("/", home), Route("/who", who)], client_certificates=ClientCertificates(trust="pki/clients-ca.pem")
+)
+a_number = 3
+
+def create_app():
+    return app
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an app and a development PKI."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "served_by_cli.py").write_text(APP)
+    (folder / "wrongly_secured.py").write_text(
+        "from asvs_middleware import SecurityPolicy\nSecurityPolicy.api(hosts=[])\n"
+    )
+    write_development_pki(folder / "pki", at=datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands run in the project's folder, as they do for a developer."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in ("served_by_cli", "wrongly_secured"):
+        sys.modules.pop(name, None)
+
+
+class Result(NamedTuple):
+    """What a command came to. click's own runner mixes both outputs in some of its releases."""
+
+    exit_code: Any
+    stdout: str
+    stderr: str
+
+
+Asvs = Callable[..., Result]
+
+
+@pytest.fixture
+def asvs(capsys: pytest.CaptureFixture[str]) -> Asvs:
+    """Run the command in this process: `asvs("certs", "--out", "pki")`."""
+
+    def run(*arguments: str) -> Result:
+        with pytest.raises(SystemExit, match="^[02]$") as ended:
+            main(arguments, prog_name="asvs")
+        return Result(ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+CERTIFICATE = ("--certfile", "pki/server.pem", "--keyfile", "pki/server.key")
+
+
+def test_version_and_help(asvs: Asvs) -> None:
+    """Both are there before any room is imported."""
+    assert asvs("--version").stdout == f"asvs {__version__}\n"
+    assert {"serve", "certs"} <= set(asvs("-h").stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"]])
+def test_help_is_fast(arguments: list[str]) -> None:
+    """No command imports its room to describe itself."""
+    heavy = "{'uvicorn', 'starlette', 'cryptography', 'httpx', 'jwt'}"
+    code = f"import sys; from asvs_middleware.cli import main; main({arguments}, standalone_mode=False)"
+    checked = f"{code}; sys.exit(bool({heavy} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", checked], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_python_dash_m(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m asvs_middleware` is the same command; importing it runs nothing."""
+    monkeypatch.setattr(sys, "argv", ["asvs", "--version"])
+    path = str(Path(asvs_middleware.__file__).parent / "__main__.py")
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(path, run_name="__main__")
+    assert capsys.readouterr().out == f"asvs {__version__}\n"
+    runpy.run_path(path)
+
+
+def test_certs(tmp_path: Path, asvs: Asvs) -> None:
+    """Each file is named, and then the command that uses them, with a path a shell takes as it is."""
+    out = tmp_path / "my certs"
+    lines = asvs("certs", "--out", str(out), "api.test").stdout.splitlines()
+    assert {line.removeprefix("Wrote ") for line in lines[:-1]} == {str(path) for path in out.iterdir()}
+    assert lines[-1].startswith(f"Next: asvs serve main:app --certfile '{out}/server.pem' --keyfile '{out}/server.key'")
+    assert asvs("certs", "--out", str(out)).exit_code == 2
+    assert asvs("certs", "--out", str(out), "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["certs", "--out", "pki"], "pki already holds ca.pem", id="files are there"),
+        pytest.param(["certs", "--out", "new", "a b"], "'a b'", id="no host name"),
+        pytest.param(["certs", "--out", "/dev/null/x"], "cannot be written", id="no folder"),
+        pytest.param(["serve", "served_by_cli", *CERTIFICATE], "Write served_by_cli:app.", id="no attribute"),
+        pytest.param(["serve", "served_by_cly:app", *CERTIFICATE], "Did you mean 'served_by_cli'", id="near module"),
+        pytest.param(["serve", "served_by_cli:ap", *CERTIFICATE], "Did you mean 'app'", id="near attribute"),
+        pytest.param(["serve", "served_by_cli:a_number", *CERTIFICATE], "is a int, and no ASGI app", id="no app"),
+        pytest.param(["serve", "served_by_cli:create_app", *CERTIFICATE], "add --factory", id="a factory"),
+        pytest.param(["serve", "wrongly_secured:app", *CERTIFICATE], "hosts=[] names no list", id="a wrong policy"),
+        pytest.param(
+            ["serve", "served_by_cli:unguarded", *CERTIFICATE, "--port", "0"], "/forgotten", id="an unguarded route"
+        ),
+        pytest.param(
+            ["serve", "served_by_cli:verifying", *CERTIFICATE, "--port", "0"], "(--client-ca)", id="no client CA"
+        ),
+        pytest.param(
+            ["serve", "served_by_cli:app", "--certfile", "none.pem", "--keyfile", "none.key", "--port", "0"],
+            "certfile='none.pem' cannot be read",
+            id="no certificate",
+        ),
+        pytest.param(
+            [
+                "serve",
+                "served_by_cli:app",
+                "--certfile",
+                "pki/server.pem",
+                "--keyfile",
+                "pki/client.key",
+                "--port",
+                "0",
+            ],
+            "is not the key of",
+            id="key of another",
+        ),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--port", "99999"], "port=99999", id="no port"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--host", "192.0.2.1"], "192.0.2.1", id="not ours"),
+        pytest.param(
+            ["serve", "served_by_cli:app", *CERTIFICATE, "--redirect-port", "8443"], "two tasks", id="one port twice"
+        ),
+        pytest.param(
+            ["serve", "served_by_cli:app", *CERTIFICATE, "--client-certificates", "required"],
+            "Add client_ca",
+            id="required of nobody",
+        ),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--profile", "old"], "'old'", id="no profile"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--log-level", "trace"], "'trace'", id="no level"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--app-dir", "none"], "app_dir=", id="no folder"),
+    ],
+)
+def test_wrong_inputs(arguments: list[str], message: str, asvs: Asvs) -> None:
+    """One line that begins with the command's name and holds the fix; exit code 2."""
+    result = asvs(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("asvs: ")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["serve"], id="no target"),
+        pytest.param(["serve", "served_by_cli:app"], id="no certificate"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--port", "https"], id="a port in words"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--log-format", "xml"], id="no such format"),
+        pytest.param(["certs"], id="no folder"),
+        pytest.param(["srve"], id="no such command"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], asvs: Asvs) -> None:
+    """What click refuses itself has the same exit code."""
+    result = asvs(*arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+@pytest.mark.parametrize("which", ["--port", "--redirect-port"])
+def test_a_port_in_use(which: str, asvs: Asvs) -> None:
+    """Either of them stops the start."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = asvs("serve", "served_by_cli:app", *CERTIFICATE, "--port", "0", which, port)
+    assert result.exit_code == 2
+    assert f"port={port} on host '127.0.0.1' cannot be opened: Address already in use." in result.stderr
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def when_up(port: int, then: Any) -> threading.Thread:
+    """Do something once the port answers."""
+
+    def wait() -> None:
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+            else:
+                break
+        then()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def trusting(project: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=project / "pki" / "ca.pem")
+
+
+def test_serve_until_interrupted(project: Path, asvs: Asvs) -> None:
+    """Ctrl+C ends it with exit code 0; events are JSON on stderr where that was asked for."""
+    port, answers = free_port(), list[httpx.Response]()
+
+    def visit() -> None:
+        answers.append(httpx.get(f"https://localhost:{port}", verify=trusting(project), trust_env=False))
+        answers.append(httpx.get(f"https://localhost:{port}/", headers={"host": "x"}, verify=trusting(project)))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = when_up(port, visit)
+    result = asvs(
+        *("serve", "served_by_cli:create_app", "--factory", *CERTIFICATE),
+        *("--port", str(port), "--log-format", "json", "--log-level", "info"),
+    )
+    thread.join()
+    assert result.exit_code == 0
+    assert [answer.status_code for answer in answers] == [200, 421]
+    events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [event["event"] for event in events] == ["sys_startup", "host_refused"]
+
+
+@contextmanager
+def a_process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "asvs_middleware", "serve", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_sigterm_ends_a_process(project: Path) -> None:
+    """Both ports work, with a client certificate too; SIGTERM ends them within two seconds, idle clients or not."""
+    port, plaintext_port = free_port(), free_port()
+    arguments = ["served_by_cli:verifying", *CERTIFICATE, "--client-ca", "pki/clients-ca.pem"]
+    context = trusting(project)
+    context.load_cert_chain(project / "pki" / "client.pem", project / "pki" / "client.key")
+    with a_process(*arguments, "--port", str(port), "--redirect-port", str(plaintext_port)) as process:
+        when_up(port, lambda: None).join()
+        with httpx.Client(verify=context, trust_env=False) as client:
+            assert client.get(f"https://localhost:{port}/who").text == "uri:spiffe://localhost/client"
+            page = client.get(f"http://localhost:{plaintext_port}/", headers={"accept": "text/html"})
+            assert page.headers["location"] == f"https://localhost:{port}/"
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=5) == -signal.SIGTERM
+            assert time.monotonic() - begun < 2
+        _, errors = process.communicate()
+    assert "sys_startup" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_process_that_cannot_start() -> None:
+    """The same line and exit code outside of tests."""
+    with a_process("served_by_cli:unguarded", *CERTIFICATE, "--port", "0") as process:
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 2
+    assert errors.startswith("asvs: ")
+    assert len(errors.splitlines()) == 1
