@@ -94,7 +94,7 @@ def asvs(capsys: pytest.CaptureFixture[str]) -> Asvs:
     """Run the command in this process: `asvs("certs", "--out", "pki")`."""
 
     def run(*arguments: str) -> Result:
-        with pytest.raises(SystemExit, match="^[02]$") as ended:
+        with pytest.raises(SystemExit, match=r"^[02]$") as ended:
             main(arguments, prog_name="asvs")
         return Result(ended.value.code, *capsys.readouterr())
 

@@ -23,17 +23,17 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
     """
     if connection.via_proxy:
         return ()
-    return _from_extension(connection.scope) or _from_transport(connection.transport.tls)
+    return _from_extension(connection.scope) or handshake_chain(connection.transport.tls)
 
 
 def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
-    tls = (scope.get("extensions") or {}).get("tls") or {}
-    leaf, chain = tls.get("client_cert"), tls.get("client_cert_chain") or ()
     try:
+        tls = (scope.get("extensions") or {}).get("tls") or {}
+        leaf, chain = tls.get("client_cert"), tls.get("client_cert_chain") or ()
         if chain:
             return _der(chain)
         return _der([leaf]) if leaf else ()
-    except (ValueError, TypeError, UnicodeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:  # Whatever is there has another shape than a certificate.
         raise CertificateRefused(
             "The server's tls extension holds a client certificate that cannot be read.",
             facts={"reason_code": "malformed"},
@@ -44,7 +44,8 @@ def _der(chain: Iterable[Any]) -> tuple[bytes, ...]:
     return tuple(one if isinstance(one, bytes) else ssl.PEM_cert_to_DER_cert(one) for one in chain)
 
 
-def _from_transport(tls: ssl.SSLObject | None) -> tuple[bytes, ...]:
+def handshake_chain(tls: ssl.SSLObject | None) -> tuple[bytes, ...]:
+    """Return the DER certificates the handshake knows of the peer, leaf first; empty when it knows none."""
     if tls is None:
         return ()
     leaf = tls.getpeercert(binary_form=True)

@@ -7,7 +7,7 @@ None: why a certificate was refused (`client_cert_error`), for such a handshake 
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -33,15 +33,16 @@ def with_tls_extension(app: ASGIApp, *, server_cert: str | None, suites: Mapping
     # A connection's handshake is read once: neither renegotiation nor later authentication can change it.
     known: WeakKeyDictionary[ssl.SSLObject, dict[str, Any]] = WeakKeyDictionary()
 
-    async def layer(scope: Scope, receive: Receive, send: Send) -> None:
+    def layer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in {"http", "websocket"}:
             extensions = scope.get("extensions") or {}
             tls = read_transport(scope, receive).tls
             if tls is not None and "tls" not in extensions:
-                if tls not in known:
-                    known[tls] = {"server_cert": server_cert, **_handshake(tls, suites)}
-                scope = {**scope, "extensions": {**extensions, "tls": {**known[tls]}}}
-        await app(scope, receive, send)
+                handshake = known.get(tls)
+                if handshake is None:
+                    handshake = known[tls] = {"server_cert": server_cert, **_handshake(tls, suites)}
+                scope = {**scope, "extensions": {**extensions, "tls": {**handshake}}}
+        return app(scope, receive, send)
 
     return layer
 

@@ -5,11 +5,7 @@ header fields is off: the policy of the app decides which proxies count. One pro
 supervisor that starts this command several times.
 """
 
-import asyncio
-import logging
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +24,7 @@ from .extension import suite_numbers, with_tls_extension
 from .listeners import Listeners, listening, port_of
 from .plaintext import plaintext_app
 from .policy import ServerPolicy
+from .servers import PlaintextServer, TLSServer
 
 FREE: Final = frozenset({
     "access_log", "backlog", "date_header", "h11_max_incomplete_event_size", "http", "limit_concurrency",
@@ -36,9 +33,6 @@ FREE: Final = frozenset({
     "ws_ping_timeout",
 })  # fmt: skip
 """The settings of uvicorn that may be passed on: none of them weakens what a policy promises."""
-
-_PATIENCE: Final = 1.0
-"""Seconds between saying goodbye to a client and hanging up."""
 
 
 def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
@@ -72,7 +66,7 @@ def server_for(
     *,
     at: datetime | None = None,
     **uvicorn_settings: Any,
-) -> "TLSServer":
+) -> TLSServer:
     """Return a server that is ready to `run(listeners.tls)`.
 
     Args:
@@ -99,81 +93,15 @@ def server_for(
         "ws": "websockets-sansio" if find_spec("websockets") else "auto",
         **uvicorn_settings,
     }
-    server = TLSServer(_config(layer, {**common, "ssl_context_factory": lambda _config, _default: context}))
-    server.facts = _facts(policy, listeners)
+    server = TLSServer(
+        _config(layer, {**common, "ssl_context_factory": lambda _config, _default: context}),
+        facts=_facts(policy, listeners),
+    )
     if listeners.plaintext:
-        gates = plaintext_app(
-            None if stack is None else stack.policy, https_port=policy.public_port or port_of(listeners.tls)
-        )
+        https_port = policy.public_port or port_of(listeners.tls)
+        gates = plaintext_app(None if stack is None else stack.policy, https_port=https_port)
         server.beside = PlaintextServer(_config(gates, {**common, "lifespan": "off"})), listeners.plaintext
     return server
-
-
-class TLSServer(uvicorn.Server):
-    """The server of the TLS port, which starts and ends the plaintext one.
-
-    Attributes:
-        beside: the server of the plaintext port with its sockets.
-        facts: for the event of the start.
-        was_started: the app came up and was served.
-    """
-
-    beside: "tuple[PlaintextServer, list[socket.socket]] | None" = None
-    facts: dict[str, str | int | None]
-    was_started: bool = False
-    _plaintext: "asyncio.Task[None] | None" = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, then listen; the plaintext port follows once the app is up."""
-        # How uvicorn gives up differs: it ends the process, or only says that it should.
-        with suppress(SystemExit):
-            await super().startup(sockets)
-        self.was_started = self.started
-        if not self.started:
-            self.should_exit = True
-            return
-        if self.beside is not None:
-            server, plaintext_sockets = self.beside
-            self._plaintext = asyncio.create_task(server.serve(plaintext_sockets))
-        events.emit(
-            "server",
-            "sys_startup",
-            reason="The app is served over TLS.",
-            requirement="v5.0.0-12.2.1",
-            severity=logging.INFO,
-            **self.facts,
-        )
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End both ports at the same time."""
-        if self.beside is not None:
-            self.beside[0].should_exit = True
-        hanging_up = asyncio.create_task(self._hang_up())
-        await super().shutdown(sockets)
-        hanging_up.cancel()
-        if self._plaintext is not None:
-            await self._plaintext
-
-    async def _hang_up(self) -> None:
-        """Cut off clients that do not answer the end of TLS: event loops give each of them 30 seconds.
-
-        Who keeps a connection open and idle answers when it next uses it. What is still being sent is let through.
-        """
-        while True:
-            transports = [connection.transport for connection in self.server_state.connections]
-            await asyncio.sleep(_PATIENCE)
-            for transport in transports:
-                if transport.is_closing() and not transport.get_write_buffer_size():
-                    transport.abort()
-
-
-class PlaintextServer(uvicorn.Server):
-    """The server of the plaintext port. Signals are the other one's business."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the handlers alone."""
-        yield
 
 
 def _config(app: ASGIApp, settings: dict[str, Any]) -> uvicorn.Config:

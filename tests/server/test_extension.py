@@ -1,11 +1,11 @@
 """The `tls` extension reaches the app on every protocol, and through whatever wraps `receive`."""
 
-import asyncio
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from cryptography import x509
@@ -185,7 +185,7 @@ def test_where_it_is_written(scope: Scope, expected: Any, pki: Path) -> None:
 
     before = str(scope)
     receive = Connected(handshake(pki)).receive
-    asyncio.run(with_tls_extension(app, server_cert=None, suites={})(scope, receive, send))  # type: ignore[arg-type]
+    anyio.run(with_tls_extension(app, server_cert=None, suites={}), scope, receive, send)  # type: ignore[arg-type]
     found = (seen[0].get("extensions") or {}).get("tls")
     assert (len(found) if expected == 6 else found) == expected
     assert str(scope) == before

@@ -23,11 +23,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure
+from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure, server
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.launcher import serve, server_for
+from asvs_middleware.server import ServerPolicy, serve
+from asvs_middleware.server.launcher import server_for
 from asvs_middleware.server.listeners import listening
-from asvs_middleware.server.policy import ServerPolicy
 from asvs_middleware.tls import guideline
 
 V = ssl.TLSVersion
@@ -269,3 +269,13 @@ def test_ipv6_addresses_are_written_with_brackets(pki: Path) -> None:
         facts = server_for(an_app(), policy, listeners).facts
     assert str(facts["url"]).startswith("https://[::1]:")
     assert facts["plaintext_url"] is None
+
+
+def test_public_names() -> None:
+    """What the room offers is loaded when it is asked for, and nothing else is."""
+    assert {name: getattr(server, name).__name__ for name in server.__all__} == {
+        "ServerPolicy": "ServerPolicy",
+        "serve": "serve",
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'srve'"):
+        _ = server.srve
