@@ -1,6 +1,6 @@
 """`python -m asvs_middleware` is the command `asvs`."""
 
-from .cli import main
+from asvs_middleware.cli import main
 
 if __name__ == "__main__":
     main(prog_name="asvs")

@@ -15,7 +15,7 @@ def known(name: str, names: Collection[str], *, where: str) -> str:
     >>> known("web", {"api", "web"}, where="SecurityPolicy preset")
     'web'
     """
-    if name in names:
+    if isinstance(name, str) and name in names:
         return name
     near = get_close_matches(str(name), names, n=1)
     raise ConfigurationError(

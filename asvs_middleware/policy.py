@@ -3,7 +3,7 @@
 docs/explanation/defaults.md gives each default its reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypedDict, Unpack
 
@@ -90,7 +90,7 @@ class SecurityPolicy:
         known(self.preset, {"api", "web", "mixed"}, where="SecurityPolicy(preset=)")
         known(self.default, {"deny", "allow"}, where="SecurityPolicy(default=)")
         known(self.docs, {"off", "public", "sensitive"}, where="SecurityPolicy(docs=)")
-        if self.level not in (1, 2, 3):
+        if self.level not in (1, 2, 3) or isinstance(self.level, bool):
             raise ConfigurationError(f"SecurityPolicy(level={self.level!r}) is no ASVS level.", fix="Use 1, 2 or 3.")
         _is("tokens", self.tokens, Tokens, 'tokens=Tokens("https://idp.example.com", audience="...")')
         _is(
@@ -99,8 +99,11 @@ class SecurityPolicy:
             ClientCertificates,
             'client_certificates=ClientCertificates(trust="clients-ca.pem")',
         )
-        _is("headers", self.headers, HeadersPolicy, "headers=HeadersPolicy(...)")
-        if not isinstance(self.https_port, int) or not 0 < self.https_port < 65536:
+        _is("headers", self.headers, HeadersPolicy, "headers=HeadersPolicy(...)", optional=False)
+        _is("hosts", self.hosts, Collection, 'hosts=["api.example.com"]', optional=False)
+        _is("trusted_proxies", self.trusted_proxies, Collection, 'trusted_proxies=["10.0.0.0/8"]', optional=False)
+        # bool is an int, and True would be port 1.
+        if type(self.https_port) is not int or not 0 < self.https_port < 65536:
             raise ConfigurationError(
                 f"SecurityPolicy(https_port={self.https_port!r}) is no port.", fix="Use 1 to 65535; 443 is the default."
             )
@@ -140,8 +143,8 @@ def _served_by_default(choices: Choices) -> Choices:
     return {"default": "allow", **choices}
 
 
-def _is(argument: str, value: object, expected: type, example: str) -> None:
-    if value is not None and not isinstance(value, expected):
+def _is(argument: str, value: object, expected: type, example: str, *, optional: bool = True) -> None:
+    if not (isinstance(value, expected) or (optional and value is None)):
         raise ConfigurationError(
             f"SecurityPolicy({argument}=...) is a {type(value).__name__}, not a {expected.__name__}.",
             fix=f"Write {example}.",

@@ -23,7 +23,7 @@ from .access import (
     place_documentation,
     walk,
 )
-from .access.routes import SECURED
+from .access.enforce import SECURED
 from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError

@@ -36,15 +36,24 @@ class Exchange:
         started: the response has begun.
         answered: the layer itself sent the answer; whatever the app still sends is dropped.
         settled: the endpoint was known, and its mark looked at, before the body was read.
+        outer: the exchange of the layer around this one, where this one brings no guard of its own.
     """
 
-    # Class attributes are the starting values: a request pays only for what it changes.
-    covered: bool = False
-    refusal: AccessDenied | None = None
-    started: bool = False
-    answered: bool = False
-    settled: bool = False
-    _nonce: str | None = None
+    # Slots, each filled once: the layer reads them many times in every request.
+    __slots__ = (
+        "_nonce",
+        "answered",
+        "connection",
+        "covered",
+        "outer",
+        "proofs",
+        "receive",
+        "refusal",
+        "send",
+        "settled",
+        "started",
+        "verifier",
+    )
 
     def __init__(self, connection: Connection, receive: Receive, send: Send, verifier: Verifier | None) -> None:
         self.connection = connection
@@ -52,6 +61,10 @@ class Exchange:
         self.send = send
         self.verifier = verifier
         self.proofs: dict[Any, Any] = {}
+        self.covered = self.started = self.answered = self.settled = False
+        self.refusal: AccessDenied | None = None
+        self.outer: Exchange | None = None
+        self._nonce: str | None = None
 
     @property
     def transport(self) -> Any:
@@ -61,7 +74,7 @@ class Exchange:
     @property
     def nonce(self) -> str | None:
         """The nonce of this response, if one was asked for."""
-        return self._nonce
+        return self._nonce if self.outer is None else self.outer.nonce
 
     def make_nonce(self) -> str:
         """Return the nonce of this response: 144 random bits in base64 (CSP 3 section 7.1 asks for 128)."""

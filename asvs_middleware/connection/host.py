@@ -111,10 +111,10 @@ def _ours(given: object) -> str:
         raise ConfigurationError(problem, fix=fix)
     name = given.lower()
     bare = name.removeprefix("*.")
-    if is_address(bare) and ":" in bare:
-        return f"[{bare}]"
+    if is_address(name) and ":" in name:
+        return f"[{name}]"
     try:
-        parsed = parse_host(bare.encode())
+        parsed = parse_host(bare.encode(errors="replace"))
     except HostRefused:
         raise ConfigurationError(problem, fix=fix) from None
     if parsed != bare or (bare != name and ("." not in bare or is_address(bare))):

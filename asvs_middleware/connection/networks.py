@@ -23,7 +23,7 @@ class Networks:
         argument: the operator's word for them, for messages.
 
     Raises:
-        ConfigurationError: `*`, host bits set, or not a network.
+        ConfigurationError: every address (`*`, `0.0.0.0/0`, `::/0`), host bits set, a zone, or not a network.
     """
 
     __slots__ = ("_intervals", "given", "unix")
@@ -80,18 +80,29 @@ def _intervals(networks: Sequence[_Network]) -> tuple[list[bytes], list[bytes]]:
 
 
 def _network(text: str, argument: str) -> IPv4Network | IPv6Network:
-    if text == "*":
+    network = None if text == "*" else _unmapped(_parse(text, argument))
+    if network is None or network.prefixlen == 0:
         raise ConfigurationError(
-            f"{argument} may not hold '*': whoever connects could then say what it likes about the client.",
+            f"{argument} may not hold {text!r}: whoever connects could then say what it likes about the client.",
             fix='Name the networks your proxies connect from, such as "10.0.0.0/8", or "unix".',
         )
+    return network
+
+
+def _parse(text: object, argument: str) -> IPv4Network | IPv6Network:
+    """Return the network; ip_network() alone would take numbers, and drop an IPv6 zone without a word."""
     try:
-        network = ip_network(text)
-    except (ValueError, TypeError) as error:
+        if not isinstance(text, str) or "%" in text:
+            raise ValueError("only addresses and CIDR notation as text, without a zone")
+        return ip_network(text)
+    except ValueError as error:
         raise ConfigurationError(
             f"{argument} holds {text!r}, which is no network: {error}.",
             fix='Write an address or a network without host bits, such as "10.0.0.7" or "10.0.0.0/8".',
         ) from error
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is not None and network.prefixlen >= 96:
         return ip_network(f"{mapped}/{network.prefixlen - 96}")

@@ -4,7 +4,8 @@ X-Forwarded-Proto, -For and -Host count only when the transport peer lies in a c
 they are removed, so that no code behind this point can believe them.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from .networks import UNIX, Networks, is_address
@@ -13,8 +14,7 @@ PROTO: Final = b"x-forwarded-proto"
 FOR: Final = b"x-forwarded-for"
 HOST: Final = b"x-forwarded-host"
 FORWARDED: Final = frozenset({PROTO, FOR, HOST, b"forwarded", b"x-forwarded-port", b"x-real-ip"})
-
-Pairs = Sequence[tuple[bytes, bytes]]
+_NODE: Final = re.compile(r"(\[(?P<literal>[^\]]+)\]|(?P<bare>[^:]+))(:[0-9]{1,5})?\Z")  # RFC 7239 section 6.
 
 
 class Forwarded(NamedTuple):
@@ -59,11 +59,11 @@ def _client(elements: list[bytes], *, peer: str, trusted: Networks) -> tuple[str
 
 def _address(element: bytes) -> str | None:
     text = element.decode("latin-1").strip('"')
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    return text if is_address(text) else None
+    if is_address(text):
+        return text
+    node = _NODE.match(text)
+    address = node and (node["literal"] or node["bare"])
+    return address if address and is_address(address) else None
 
 
 def _element(elements: list[bytes], hops: int) -> bytes | None:

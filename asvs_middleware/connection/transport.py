@@ -26,7 +26,7 @@ def read_transport(scope: Scope, receive: Receive) -> Transport:
     probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
     if probe is None:
         client = scope.get("client")
-        return Transport(client[0] if client else None, scope.get("scheme") in {"https", "wss"}, None)
+        return Transport(_address(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None)
     tls = probe("ssl_object")
     return Transport(_address(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
 

@@ -1,8 +1,8 @@
 """Content-Security-Policy (CSP 3): v4.0.3-14.4.3, v4.0.3-14.4.7, v5.0.0-3.4.3 and v5.0.0-3.4.6 (frame-ancestors).
 
 A policy is written once with the NONCE source where a nonce may stand. A response that asked for no nonce gets the
-policy without that source, which is stricter; one that asked gets the request's own. Not checked: that the hosts
-named are worth trusting.
+policy without that source and without what counts for nothing beside it, which is stricter; one that asked gets the
+request's own. Not checked: that the hosts named are worth trusting.
 """
 
 import re
@@ -29,6 +29,7 @@ _KEYWORDS: Final = frozenset({
     "'wasm-unsafe-eval'", "'inline-speculation-rules'", "'script'", "'allow-duplicates'", NONCE,
 })  # fmt: skip
 _HASH: Final = re.compile(r"'sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}'\Z")
+_NAMES_ONLY: Final = frozenset({"report-to", "sandbox", "trusted-types"})
 _SOURCE: Final = re.compile(r"[\x21\x23-\x26\x28-\x2b\x2d-\x3a\x3c-\x7e]+\Z")  # VCHAR without " ' , ;
 
 
@@ -37,7 +38,8 @@ class ContentSecurityPolicy:
     """Directives and their source expressions, in the order they are sent.
 
     Raises:
-        ConfigurationError: an unknown directive, a keyword without its quotes, a character that would end the list.
+        ConfigurationError: an unknown directive, a keyword without its quotes, 'none' beside other sources, a
+            character that would end the list.
     """
 
     directives: Mapping[str, Sequence[str]]
@@ -52,6 +54,11 @@ class ContentSecurityPolicy:
                 )
             for source in sources:
                 _check_source(name, source)
+            if "'none'" in sources and len(sources) > 1:
+                raise ConfigurationError(
+                    f"Content-Security-Policy {name} holds 'none' beside other sources: browsers then ignore it.",
+                    fix="Drop 'none', or everything else.",
+                )
         frozen = MappingProxyType({name: tuple(sources) for name, sources in self.directives.items()})
         object.__setattr__(self, "directives", frozen)
 
@@ -92,20 +99,24 @@ def _directive(name: str, sources: Sequence[str]) -> str:
 
 
 def _without_nonce(sources: Sequence[str]) -> Sequence[str]:
-    """Drop the nonce and 'strict-dynamic', which trusts nothing without one."""
+    """Drop the nonce, and what browsers ignore beside it (CSP 3 section 6.7.3): without it, that would count again."""
     if NONCE not in sources:
         return sources
-    return [source for source in sources if source not in {NONCE, "'strict-dynamic'"}] or ["'none'"]
+    kept = [source for source in sources if source not in {NONCE, "'unsafe-inline'"}]
+    if "'strict-dynamic'" in kept:
+        kept = [source for source in kept if source.startswith("'") and source != "'self'"]
+    return ["'none'"] if kept in ([], ["'strict-dynamic'"]) else kept
 
 
 def _check_source(directive: str, source: object) -> None:
     text = source if isinstance(source, str) else ""
     if text in _KEYWORDS or _HASH.match(text):
         return
-    if f"'{text}'" in _KEYWORDS and directive not in {"sandbox", "trusted-types", "report-to"}:
+    quoted = f"'{text}'"
+    if (quoted.lower() in _KEYWORDS or _HASH.match(quoted)) and directive not in _NAMES_ONLY:
         raise ConfigurationError(
             f"Content-Security-Policy {directive} holds {text} without its quotes, which would name a host.",
-            fix=f"Write \"'{text}'\".",
+            fix=f'Write "{quoted}".',
         )
     if not _SOURCE.match(text):
         raise ConfigurationError(

@@ -14,7 +14,7 @@ class HSTSPolicy:
     """How long, and for which hosts, browsers must refuse plaintext.
 
     Raises:
-        ConfigurationError: max_age is under a year, or preload without subdomains.
+        ConfigurationError: max_age is no timedelta or under a year, or preload without subdomains.
     """
 
     max_age: timedelta = timedelta(days=365)
@@ -22,9 +22,9 @@ class HSTSPolicy:
     preload: bool = False  # Joins the browsers' built-in list: slow to undo.
 
     def __post_init__(self) -> None:
-        if self.max_age < timedelta(days=365):
+        if not isinstance(self.max_age, timedelta) or self.max_age < timedelta(days=365):
             raise ConfigurationError(
-                f"HSTSPolicy(max_age={self.max_age}) is shorter than one year.",
+                f"HSTSPolicy(max_age={self.max_age!r}) is no duration of one year or more.",
                 fix="Use timedelta(days=365) or more, or leave max_age out.",
             )
         if self.preload and not self.include_subdomains:

@@ -36,7 +36,7 @@ def _allowlist(feature: str, items: Sequence[str]) -> str:
 
 def _origin(feature: str, item: str) -> str:
     host = item.removeprefix("https://")
-    if host == item or not host.isascii() or not host.isprintable() or set(host) & set('"\\ /;,()'):
+    if host in {"", item} or not host.isascii() or not host.isprintable() or set(host) & set('"\\ /;,()'):
         raise ConfigurationError(
             f"Permissions-Policy {feature} holds {item!r}, which is no allowlist item.",
             fix='Use "self", "*" or an https origin such as "https://maps.example".',

@@ -1,7 +1,7 @@
 """The headers of the presets `api` and `web`, by ASVS level, as bytes made once.
 
-docs/explanation/defaults.md gives each default its reason. No header is sent that does not earn its place: each costs
-the server more time than this package's whole layer (docs/explanation/performance.md).
+docs/explanation/defaults.md gives each default its reason. No header is sent that does not earn its place: the
+server checks and writes each of them on every response.
 """
 
 from collections.abc import Mapping, Sequence
@@ -130,6 +130,17 @@ def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
                 f"The Content-Security-Policy lacks {directive} 'none', which v5.0.0-3.4.3 asks for at level {level}.",
                 fix=f"Add {directive}: [\"'none'\"], or state level=1.",
             )
+    scripts = policy.directives.get("script-src", policy.directives.get("default-src"))
+    if scripts is None:
+        raise ConfigurationError(
+            f"The Content-Security-Policy lets scripts come from anywhere; v5.0.0-3.4.3 forbids it at level {level}.",
+            fix="Add script-src with an allowlist, nonces or hashes, or default-src: [\"'none'\"].",
+        )
+    if level >= 3 and not any(source in {NONCE, "'none'"} or source.startswith("'sha") for source in scripts):
+        raise ConfigurationError(
+            "The Content-Security-Policy allows scripts without nonce or hash; v5.0.0-3.4.3 asks for them at level 3.",
+            fix="Put NONCE or hashes into script-src, or state level=2.",
+        )
     if "frame-ancestors" not in policy.directives:
         raise ConfigurationError(
             f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",

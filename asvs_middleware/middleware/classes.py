@@ -1,6 +1,7 @@
 """The concerns one by one, for `app.add_middleware`. secure() fuses the same code into one layer.
 
-A middleware added this way stands inside Starlette's ServerErrorMiddleware: its headers are not on an unhandled 500.
+A middleware added this way stands inside Starlette's ServerErrorMiddleware. It answers an unhandled exception itself,
+with its headers, and lets it go on to the server's log; the app's own handler for 500 is then too late to answer.
 """
 
 from collections.abc import Sequence

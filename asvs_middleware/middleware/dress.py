@@ -41,9 +41,9 @@ def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
         drops_csp_on_304=True,
     )
 
-    def wardrobe(message: Message, theirs: list[Pair]) -> "_Wardrobe":
-        if choice != "mixed":
-            return by_kind[choice]
+    always = None if choice == "mixed" else by_kind[choice]
+
+    def by_content(message: Message, theirs: list[Pair]) -> "_Wardrobe":
         if message.get("status") == 304:
             return unknown  # RFC 9111 section 4.3.4: its fields replace those of a stored response of either kind.
         for name, value in theirs:
@@ -53,13 +53,14 @@ def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
 
     def dress(exchange: Exchange, message: Message) -> Message:
         theirs: list[Pair] = list(message.get("headers") or ())
-        ours = wardrobe(message, theirs).headers_for(exchange, message)
+        ours = (always or by_content(message, theirs)).headers_for(exchange, message)
         for name, _ in theirs:
             if name not in _NEVER_OURS:
                 present = {name.lower() for name, _ in theirs}
                 ours = tuple(pair for pair in ours if pair[0] not in present)
                 break
-        return {**message, "headers": [*theirs, *ours]}
+        theirs += ours
+        return {**message, "headers": theirs}
 
     return dress
 

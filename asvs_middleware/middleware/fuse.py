@@ -1,7 +1,7 @@
 """The one place where gates, guard and headers become an ASGI layer.
 
-The layer is a plain function and the wrapped `send` and `receive` are functions bound to one object: a coroutine frame
-or a closure on every request costs more than all the checks (docs/explanation/performance.md).
+The layer is a plain function and the wrapped `send` and `receive` are functions bound to one object: no closure is
+made for a request, and one coroutine frame for all concerns together (docs/explanation/performance.md).
 """
 
 import logging
@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import events
 from ..connection import Connection, Read
-from ..connection.exchange import SCOPE_KEY, Exchange, Verifier
+from ..connection.exchange import SCOPE_KEY, Exchange, Verifier, exchange_of
 from ..errors import AccessDenied, Misconfigured, TLSRequired
-from .answers import answer, deny_websocket
+from .answers import answer, deny_websocket, report
 from .dress import Dress
 from .verdict import Gate
 
@@ -69,15 +69,24 @@ def fuse(
 
     async def carry(exchange: Exchange) -> None:
         """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
+        scope = exchange.connection.scope
         try:
-            await app(exchange.connection.scope, MethodType(on_receive, exchange), MethodType(on_send, exchange))
+            await app(scope, MethodType(on_receive, exchange), MethodType(on_send, exchange))
         except Exception as error:
+            if exchange.outer is not None and exchange.outer.refusal is not None:
+                raise  # The outer layer's guard refused; the outer layer answers.
             if exchange.refusal is None and not exchange.started:
                 await answer(_unhandled(error), exchange, dress)
-            if exchange.refusal is None or (exchange.started and not exchange.answered):
+            await _settle(exchange, dress)
+            if exchange.refusal is None or not exchange.answered:
                 raise
-        if exchange.refusal is not None and not exchange.started:
-            await answer(exchange.refusal, exchange, dress)
+        else:
+            if exchange.refusal is not None:  # Asked here too: a coroutine that does nothing is dear on every request.
+                await _settle(exchange, dress)
+        finally:
+            # Scope and exchange hold each other: left so, every request would wait for the garbage collector.
+            if scope.get(SCOPE_KEY) is exchange:
+                del scope[SCOPE_KEY]
 
     def layer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
@@ -92,7 +101,12 @@ def fuse(
                 if on_exposed_credential is not None and isinstance(verdict, TLSRequired):
                     return _tell(on_exposed_credential, verdict, exchange, dress)
                 return answer(verdict, exchange, dress)
-        if SCOPE_KEY in connection.scope:  # A secured app inside a secured app: each keeps its own endpoint.
+        if SCOPE_KEY in connection.scope:
+            if verifier is None:  # The outer layer's guard, backstop and nonce stay the ones in force.
+                scope.update(connection.scope)
+                exchange.connection, exchange.outer = connection._replace(scope=scope), exchange_of(scope)
+                return carry(exchange)
+            # A secured app inside a secured app: each keeps its own endpoint.
             exchange.connection = connection = connection._replace(scope={**connection.scope})
         scope = connection.scope
         scope[SCOPE_KEY] = exchange
@@ -101,6 +115,16 @@ def fuse(
         return carry(exchange)
 
     return layer
+
+
+async def _settle(exchange: Exchange, dress: Dress) -> None:
+    """Answer a refusal that the app kept to itself; once the app's own response has begun, report it at least."""
+    if exchange.refusal is None or exchange.answered:
+        return
+    if exchange.started:
+        report(exchange.refusal, exchange.connection)
+    else:
+        await answer(exchange.refusal, exchange, dress)
 
 
 async def _tell(hook: ExposedCredentialHook, verdict: TLSRequired, exchange: Exchange, dress: Dress) -> None:

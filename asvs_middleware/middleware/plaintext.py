@@ -4,11 +4,14 @@ Only a page a person opens is redirected, and only where the app serves pages. A
 client which leaks its token over plaintext is noticed instead of silently repaired.
 """
 
+from typing import Final
 from urllib.parse import quote
 
 from ..connection import Connection, parse_host
 from ..errors import TLSRequired
 from .verdict import Gate, Redirect, Verdict
+
+_PATH: Final = "/:@!$&'()*+,;=~-._"  # RFC 3986 section 3.3
 
 
 def plaintext_gate(*, redirect_pages: bool, https_port: int) -> Gate:
@@ -40,7 +43,10 @@ def plaintext_gate(*, redirect_pages: bool, https_port: int) -> Gate:
 def _target(connection: Connection) -> str:
     """Return path and query as they were sent; what could not stand in a URL is percent-encoded."""
     scope = connection.scope
-    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
-    path = quote(raw.partition(b"?")[0], safe="/%:@!$&'()*+,;=~-._")
-    query = quote(scope.get("query_string", b""), safe="/%:@!$&'()*+,;=~-._?")
+    raw: bytes | None = scope.get("raw_path")
+    if raw:
+        path = quote(raw.partition(b"?")[0], safe=f"%{_PATH}")
+    else:  # The server gives the decoded path only: a "%" in it is one.
+        path = quote(scope["path"], safe=_PATH, errors="surrogatepass")
+    query = quote(scope.get("query_string") or b"", safe=f"%?{_PATH}")
     return f"/{path.lstrip('/')}" + (f"?{query}" if query else "")

@@ -1,0 +1,65 @@
+"""What travels in the scope while one request is answered."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asvs_middleware.connection import Networks, connection_reader
+from asvs_middleware.connection.exchange import SCOPE_KEY, Exchange, exchange_of
+
+Make = Callable[..., Any]
+
+
+async def send(message: Any) -> None:
+    raise AssertionError(f"{message} was sent")
+
+
+def an_exchange(a_scope: Make, receive: Any) -> Exchange:
+    return Exchange(connection_reader(Networks([]))(a_scope(), receive), receive, send, None)
+
+
+def test_a_nonce_is_made_when_it_is_asked_for(a_scope: Make, receive: Any) -> None:
+    """One response has one nonce of 144 bits, and none before somebody wants it."""
+    exchange = an_exchange(a_scope, receive)
+    assert exchange.nonce is None
+    nonce = exchange.make_nonce()
+    assert exchange.nonce == nonce == exchange.make_nonce()
+    assert len(base64.b64decode(nonce, validate=True)) == 18
+    assert an_exchange(a_scope, receive).make_nonce() != nonce
+
+
+@pytest.mark.parametrize("found", [None, "text", {}, object()])
+def test_only_an_exchange_is_one(found: object) -> None:
+    """Whatever else stands under the key is not taken for it."""
+    assert exchange_of({SCOPE_KEY: found}) is None
+    assert exchange_of({}) is None
+
+
+def test_an_exchange_is_found_in_a_copy_of_the_scope(a_scope: Make, receive: Any) -> None:
+    """Routers and middleware copy scopes; the exchange comes along."""
+    exchange = an_exchange(a_scope, receive)
+    assert exchange_of({**a_scope(), SCOPE_KEY: exchange}) is exchange
+
+
+@pytest.mark.anyio
+async def test_what_is_dropped_is_not_sent(a_scope: Make, receive: Any) -> None:
+    """After the layer's own answer the app speaks to nobody."""
+    await an_exchange(a_scope, receive).nothing({"type": "http.response.body"})
+
+
+@pytest.mark.anyio
+async def test_the_transport_stays_in_reach(a_scope: Make, receive: Any, accepted: Make) -> None:
+    """Code behind the layer finds the transport where the server had it."""
+    assert an_exchange(a_scope, receive).transport is None
+    async with accepted() as bound:
+        assert an_exchange(a_scope, bound).transport is bound.__self__.transport
+
+
+def test_layers_within_each_other_share_the_nonce(a_scope: Make, receive: Any) -> None:
+    """Whoever dresses the response uses the nonce the page was written with."""
+    inner, outer = an_exchange(a_scope, receive), an_exchange(a_scope, receive)
+    inner.outer = outer
+    assert inner.nonce is None
+    assert outer.make_nonce() == inner.nonce

@@ -1,0 +1,137 @@
+"""The certificate the client showed: from the server's `tls` extension, else from the handshake. v5.0.0-12.1.3."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from asvs_middleware.connection import Networks, connection_reader, presented_chain
+from asvs_middleware.errors import CertificateRefused
+
+Make = Callable[..., Any]
+
+CA = trustme.CA()
+PEM, ISSUER_PEM = (blob.bytes().decode() for blob in (CA.issue_cert("client.test").cert_chain_pems[0], CA.cert_pem))
+DER, ISSUER_DER = map(ssl.PEM_cert_to_DER_cert, (PEM, ISSUER_PEM))
+
+read = connection_reader(Networks(["10.0.0.0/8"]))
+
+
+def chain(a_scope: Make, receive: Any, tls: object, *, peer: str = "192.0.2.1") -> tuple[bytes, ...]:
+    scope = a_scope(scheme="https", client=(peer, 1), extensions={"tls": tls})
+    return presented_chain(read(scope, receive))
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        pytest.param({"client_cert_chain": (PEM, ISSUER_PEM)}, (DER, ISSUER_DER), id="PEM chain, as version 0.2 says"),
+        pytest.param({"client_cert_chain": [PEM]}, (DER,), id="a list of one"),
+        pytest.param({"client_cert_chain": (DER, ISSUER_DER)}, (DER, ISSUER_DER), id="DER chain"),
+        pytest.param({"client_cert_chain": (pem for pem in (PEM,))}, (DER,), id="an iterator"),
+        pytest.param({"client_cert": DER}, (DER,), id="DER leaf"),
+        pytest.param({"client_cert": PEM}, (DER,), id="PEM leaf"),
+        pytest.param({"client_cert": DER, "client_cert_chain": [DER, ISSUER_DER]}, (DER, ISSUER_DER), id="both"),
+        pytest.param({"client_cert_chain": ()}, (), id="empty chain: the client showed none"),
+        pytest.param({"client_cert_chain": None, "client_cert": None}, (), id="nothing in it"),
+        pytest.param({"server_cert": PEM}, (), id="the server's own is not the client's"),
+        pytest.param({}, (), id="empty"),
+        pytest.param(None, (), id="None"),
+    ],
+)
+def test_the_extension(a_scope: Make, receive: Any, tls: object, expected: tuple[bytes, ...]) -> None:
+    """Every spelling in use gives the same DER certificates, leaf first."""
+    assert chain(a_scope, receive, tls) == expected
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        pytest.param({"client_cert_chain": ["no certificate"]}, id="text"),
+        pytest.param({"client_cert_chain": [PEM, "no certificate"]}, id="text after a certificate"),
+        pytest.param({"client_cert_chain": PEM}, id="one text instead of a list"),
+        pytest.param({"client_cert_chain": DER}, id="one DER instead of a list"),
+        pytest.param({"client_cert_chain": [None]}, id="None in the list"),
+        pytest.param({"client_cert_chain": 4711}, id="a number"),
+        pytest.param({"client_cert": 4711}, id="a number as leaf"),
+        pytest.param({"client_cert": PEM.replace("M", "é")}, id="not ASCII"),
+        pytest.param(
+            {"client_cert": "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"}, id="broken base64"
+        ),
+        pytest.param("text", id="the extension is a text"),
+        pytest.param([PEM], id="the extension is a list"),
+    ],
+)
+def test_what_is_no_certificate_is_refused(a_scope: Make, receive: Any, tls: object) -> None:
+    """It is neither passed on nor taken for "no certificate", and nothing of it is in the message."""
+    with pytest.raises(
+        CertificateRefused, match=r"^The server's tls extension holds a .* that cannot be read\.$"
+    ) as error:
+        chain(a_scope, receive, tls)
+    assert error.value.facts == {"reason_code": "malformed"}
+
+
+@pytest.mark.parametrize("extensions", [None, {}, {"tls": None}, {"websocket.http.response": {}}])
+def test_no_extension_and_no_transport(a_scope: Make, receive: Any, extensions: object) -> None:
+    """Where nobody knows of a certificate there is none."""
+    assert presented_chain(read(a_scope(extensions=extensions), receive)) == ()
+
+
+def test_behind_a_proxy_there_is_none(a_scope: Make, receive: Any) -> None:
+    """The handshake was the proxy's: its certificate must never count as the client's."""
+    assert chain(a_scope, receive, {"client_cert_chain": [PEM]}, peer="10.0.0.9") == ()
+
+
+@pytest.mark.anyio
+async def test_the_handshake(a_scope: Make, accepted: Make, ca: trustme.CA, server_tls: Any, client_tls: Make) -> None:
+    """Without an extension the transport's TLS object tells: the leaf, and on Python 3.13 what it was verified with."""
+    leaf = ca.issue_cert("client.test")
+    async with accepted(server=server_tls, client=client_tls(leaf)) as receive:
+        found = presented_chain(read(a_scope(), receive))
+    der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+    root = ssl.PEM_cert_to_DER_cert(ca.cert_pem.bytes().decode())
+    verified = hasattr(ssl.SSLObject, "get_verified_chain")
+    assert found == ((der, root) if verified else (der,))
+
+
+@pytest.mark.anyio
+async def test_a_handshake_without_a_certificate(
+    a_scope: Make, accepted: Make, server_tls: Any, client_tls: Make
+) -> None:
+    """A client that was asked and showed none has none."""
+    async with accepted(server=server_tls, client=client_tls(None)) as receive:
+        assert presented_chain(read(a_scope(), receive)) == ()
+
+
+@pytest.mark.anyio
+async def test_plaintext(a_scope: Make, accepted: Make) -> None:
+    """A transport without TLS has none."""
+    async with accepted() as receive:
+        assert presented_chain(read(a_scope(), receive)) == ()
+
+
+class Resumed:
+    """A TLS object as OpenSSL leaves it where it kept no chain: the leaf only."""
+
+    def getpeercert(self, *, binary_form: bool) -> bytes:
+        return DER
+
+    def get_verified_chain(self) -> None:
+        return None
+
+
+class Before313:
+    """A TLS object of Python 3.11 and 3.12: it does not know of chains."""
+
+    def getpeercert(self, *, binary_form: bool) -> bytes:
+        return DER
+
+
+@pytest.mark.parametrize("tls", [Resumed(), Before313()], ids=["no chain kept", "no chain known"])
+def test_the_leaf_alone(a_scope: Make, receive: Any, tls: Any) -> None:
+    """A leaf without its chain is what was shown; `certificates` finds its issuers."""
+    connection = read(a_scope(), receive)
+    connection = connection._replace(transport=connection.transport._replace(tls=tls), via_proxy=False)
+    assert presented_chain(connection) == (DER,)

@@ -1,0 +1,208 @@
+"""Headers on a response start: each of ours once, the app's own first, nothing of the app's changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asvs_middleware.connection.exchange import Exchange
+from asvs_middleware.headers import CSP_NAME, HeadersPolicy, header_set
+from asvs_middleware.middleware import dresser, undressed
+
+Make = Callable[..., Exchange]
+
+API, WEB = (header_set(preset, HeadersPolicy(), level=2) for preset in ("api", "web"))
+HSTS = b"strict-transport-security"
+HTML, JSON = (b"content-type", b"text/html; charset=utf-8"), (b"content-type", b"application/json")
+DRESS = {choice: dresser(choice, api=API, web=WEB) for choice in ("api", "web", "mixed")}
+
+
+def start(*pairs: tuple[bytes, bytes], status: int = 200) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": list(pairs)}
+
+
+def dressed(
+    exchange: Exchange, *pairs: tuple[bytes, bytes], choice: str = "api", status: int = 200
+) -> dict[bytes, bytes]:
+    """Return the headers of a response; a name that stands twice is an error."""
+    found = DRESS[choice](exchange, start(*pairs, status=status))["headers"]
+    assert len({name for name, _ in found}) == len(found)
+    return dict(found)
+
+
+Name = st.sampled_from(
+    [name for name, _ in API.always + WEB.always]
+    + [CSP_NAME, HSTS, b"cache-control", b"content-type", b"set-cookie", b"x-other", b"vary"]
+).flatmap(lambda name: st.sampled_from([name, name.upper(), name.title()]))
+Theirs = st.lists(st.tuples(Name | st.binary(min_size=1, max_size=9), st.binary(max_size=9)), max_size=8)
+
+
+@given(
+    Theirs,
+    st.sampled_from(["list", "tuple", "generator", "lists of lists"]),
+    st.sampled_from(["api", "web", "mixed"]),
+    st.sampled_from([200, 304, 500]),
+)
+def test_what_the_app_sent_survives(
+    an_exchange: Make, theirs: list[tuple[bytes, bytes]], shape: str, choice: str, status: int
+) -> None:
+    """Its fields come first, unchanged and in order; each of ours is there once, unless the app has it already."""
+    exchange = an_exchange()
+    headers: Any = {
+        "list": lambda: list(theirs),
+        "tuple": lambda: tuple(theirs),
+        "generator": lambda: (pair for pair in theirs),
+        "lists of lists": lambda: [list(pair) for pair in theirs],
+    }[shape]()
+    found = DRESS[choice](exchange, {"type": "http.response.start", "status": status, "headers": headers})["headers"]
+    assert [tuple(pair) for pair in found[: len(theirs)]] == theirs
+    added = [name for name, _ in found[len(theirs) :]]
+    assert len(set(added)) == len(added)
+    assert not set(added) & {name.lower() for name, _ in theirs}
+    present = {name.lower() for name, _ in found}
+    assert {name for name, _ in API.always} & {name for name, _ in WEB.always} - {b"referrer-policy"} <= present
+    assert HSTS in present
+    assert status == 304 or CSP_NAME in present
+
+
+@pytest.mark.parametrize("headers", [[HTML], (HTML,), []], ids=["list", "tuple", "empty"])
+def test_the_app_s_message_is_not_changed(an_exchange: Make, headers: Any) -> None:
+    """An app may send one message object a thousand times, and to several clients."""
+    message = {"type": "http.response.start", "status": 200, "headers": headers, "trailers": True}
+    before = {**message, "headers": type(headers)(headers)}
+    first = DRESS["web"](an_exchange(), message)
+    second = DRESS["web"](an_exchange(), message)
+    assert message == before
+    assert first == second
+    assert first["trailers"] is True
+
+
+def test_a_message_without_headers(an_exchange: Make) -> None:
+    """ASGI lets an app leave them out."""
+    found = DRESS["api"](an_exchange(), {"type": "http.response.start", "status": 204})
+    assert dict(found["headers"]) == dict([*API.always, API.hsts, API.csp])
+
+
+def test_dressing_twice_changes_nothing(an_exchange: Make) -> None:
+    """Two layers round one app send each header once."""
+    exchange = an_exchange()
+    once = DRESS["web"](exchange, start(HTML))
+    assert DRESS["web"](exchange, once) == once
+
+
+@pytest.mark.parametrize("name", [b"x-frame-options", b"X-Frame-Options", b"X-FRAME-OPTIONS"])
+def test_the_app_s_own_value_wins(an_exchange: Make, name: bytes) -> None:
+    """In whatever letters: two values of one field would contradict each other."""
+    found = DRESS["web"](an_exchange(), start(HTML, (name, b"SAMEORIGIN")))["headers"]
+    assert [value for key, value in found if key.lower() == b"x-frame-options"] == [b"SAMEORIGIN"]
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param({}, True, id="TLS and a domain name"),
+        pytest.param({"host": b"API.example.com:8443"}, True, id="with a port"),
+        pytest.param({"scheme": "http"}, False, id="plaintext"),
+        pytest.param({"host": b"localhost:8443"}, False, id="localhost"),
+        pytest.param({"host": b"192.0.2.1"}, False, id="an address"),
+        pytest.param({"host": b"[::1]"}, False, id="an IPv6 address"),
+        pytest.param({"host": b"no host"}, False, id="a malformed host"),
+        pytest.param({"host": None}, False, id="no host"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["api", "web", "mixed"])
+def test_hsts(an_exchange: Make, choice: str, members: Any, expected: bool) -> None:
+    """Over TLS only (RFC 6797 section 7.2), and only for domain names; everything else is sent all the same."""
+    found = dressed(an_exchange(**members), HTML, choice=choice)
+    assert (HSTS in found) is expected
+    assert CSP_NAME in found
+
+
+@pytest.mark.parametrize(
+    ("pairs", "status", "page"),
+    [
+        pytest.param([HTML], 200, True, id="HTML"),
+        pytest.param([(b"Content-Type", b"Text/HTML")], 200, True, id="HTML in other letters"),
+        pytest.param([(b"content-type", b"application/xhtml+xml")], 200, True, id="XHTML"),
+        pytest.param([HTML], 500, True, id="an error page"),
+        pytest.param([JSON], 200, False, id="JSON"),
+        pytest.param([(b"content-type", b"image/svg+xml")], 200, False, id="SVG, which may hold script"),
+        pytest.param([(b"content-type", b"application/pdf")], 200, False, id="PDF"),
+        pytest.param([(b"vary", b"accept"), HTML], 200, True, id="not the first field"),
+        pytest.param([], 204, False, id="nothing"),
+    ],
+)
+def test_mixed_goes_by_content_type(an_exchange: Make, pairs: Any, status: int, page: bool) -> None:
+    """HTML is a page; whatever else a browser might render gets the policy under which nothing loads."""
+    found = dressed(an_exchange(), *pairs, choice="mixed", status=status)
+    assert found[CSP_NAME] == (WEB if page else API).csp[1]
+    assert (b"x-frame-options" in found) is page
+    assert (b"cross-origin-embedder-policy" in found) is not page
+
+
+def test_two_content_types(an_exchange: Make) -> None:
+    """Whichever a browser takes, the stricter policy of a call does not help a page that smuggles itself in."""
+    found = DRESS["mixed"](an_exchange(), start(JSON, HTML))["headers"]
+    assert API.csp in found
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("api", True), ("web", False), ("mixed", False)])
+def test_a_304_does_not_replace_a_stored_policy(an_exchange: Make, choice: str, kept: bool) -> None:
+    """RFC 9111 section 4.3.4: its fields replace the stored page's, whose nonce is another one."""
+    found = dressed(an_exchange(), choice=choice, status=304)
+    assert (CSP_NAME in found) is kept
+    assert b"x-content-type-options" in found
+
+
+def test_a_304_of_a_mixed_app_has_only_what_both_presets_share(an_exchange: Make) -> None:
+    """It carries no content type: what is sent has to fit a stored page and a stored call."""
+    found = dressed(an_exchange(), choice="mixed", status=304)
+    assert found == dict([*(set(API.always) & set(WEB.always)), WEB.hsts])
+
+
+def test_a_304_with_a_nonce(an_exchange: Make) -> None:
+    """A nonce that was asked for in vain does not come with it."""
+    exchange = an_exchange()
+    exchange.make_nonce()
+    assert CSP_NAME not in dressed(exchange, choice="web", status=304)
+
+
+def test_a_nonce_that_was_asked_for(an_exchange: Make) -> None:
+    """The policy carries it, and no cache may keep the page: v5.0.0-14.3.2."""
+    exchange = an_exchange()
+    nonce = exchange.make_nonce()
+    found = dressed(exchange, HTML, choice="web")
+    assert f"script-src 'self' 'nonce-{nonce}'" in found[CSP_NAME].decode()
+    assert found[b"cache-control"] == b"no-store"
+    assert nonce not in str(dressed(an_exchange(), HTML, choice="web"))
+
+
+def test_a_nonce_nobody_asked_for(an_exchange: Make) -> None:
+    """There is none, and the page may be kept."""
+    found = dressed(an_exchange(), HTML, choice="web")
+    assert b"nonce" not in found[CSP_NAME]
+    assert b"cache-control" not in found
+
+
+def test_a_nonce_without_a_place(an_exchange: Make) -> None:
+    """The policy of an API has none; it stays whole."""
+    exchange = an_exchange()
+    exchange.make_nonce()
+    assert dressed(exchange)[CSP_NAME] == API.csp[1]
+
+
+def test_what_a_proof_was_needed_for_is_not_kept(an_exchange: Make) -> None:
+    """v5.0.0-14.3.2; an app that set a lifetime of its own knows better."""
+    exchange = an_exchange()
+    exchange.proofs["mark"] = object()
+    assert dressed(exchange, JSON)[b"cache-control"] == b"no-store"
+    private = (b"cache-control", b"private, max-age=60")
+    assert dressed(exchange, JSON, private)[b"cache-control"] == b"private, max-age=60"
+
+
+def test_undressed(an_exchange: Make) -> None:
+    """A layer without headers hands the message on."""
+    message = start(HTML)
+    assert undressed(an_exchange(), message) is message

@@ -1,0 +1,56 @@
+"""A Host that is not ours is refused before anything is built from it: v5.0.0-4.1.3."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asvs_middleware.connection import Hosts
+from asvs_middleware.errors import HostRefused
+from asvs_middleware.middleware import host_gate
+
+Make = Callable[..., Any]
+
+judge = host_gate(Hosts(["api.example.com", "*.shop.example"]))
+
+
+@pytest.mark.parametrize("host", [b"api.example.com", b"API.example.com:8000", b"a.shop.example", b"a.b.shop.example."])
+def test_ours(a_connection: Make, host: bytes) -> None:
+    """Each spelling of a configured host passes."""
+    assert judge(a_connection(host=host)) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "code"),
+    [
+        pytest.param(b"evil.example", 421, "host_refused", id="foreign"),
+        pytest.param(b"shop.example", 421, "host_refused", id="the wildcard's own name"),
+        pytest.param(b"127.0.0.1", 421, "host_refused", id="our address"),
+        pytest.param(b"api.example.com@evil.example", 400, "host_malformed", id="user information"),
+        pytest.param(b"", 400, "host_malformed", id="empty"),
+        pytest.param(None, 400, "host_malformed", id="missing"),
+    ],
+)
+def test_not_ours(a_connection: Make, host: bytes | None, status: int, code: str) -> None:
+    """A foreign Host is misdirected (421), a malformed or missing one is a bad request (400)."""
+    refusal = judge(a_connection(host=host))
+    assert isinstance(refusal, HostRefused)
+    assert (refusal.status, refusal.code, refusal.requirement) == (status, code, "v5.0.0-4.1.3")
+
+
+def test_two_hosts(a_connection: Make) -> None:
+    """Two Host fields are none, even when both are ours."""
+    refusal = judge(a_connection((b"host", b"api.example.com")))
+    assert isinstance(refusal, HostRefused)
+    assert "more than one" in refusal.reason
+
+
+@given(st.binary())
+def test_any_host_is_ours_or_refused(a_connection: Make, host: bytes) -> None:
+    """The gate never raises, and its reason never repeats what was sent."""
+    refusal = judge(a_connection(host=host))
+    assert refusal is None or isinstance(refusal, HostRefused)
+    if isinstance(refusal, HostRefused):
+        assert refusal.reason in {"The Host field holds no host.", "The Host is not among the configured hosts."}

@@ -1,0 +1,108 @@
+"""The nonce of a page: made when it is asked for, one for each response, in the page and in the header."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, StreamingResponse
+from starlette.routing import Route
+
+from asvs_middleware.connection import Networks, connection_reader
+from asvs_middleware.errors import ConfigurationError
+from asvs_middleware.headers import HeadersPolicy, header_set
+from asvs_middleware.middleware import csp_nonce, dresser, fuse, undressed
+
+Call = Callable[..., Any]
+
+API, WEB = (header_set(preset, HeadersPolicy(), level=3) for preset in ("api", "web"))
+DRESS = dresser("web", api=API, web=WEB)
+
+pytestmark = pytest.mark.anyio
+
+
+async def page(request: Request) -> HTMLResponse:
+    nonce = csp_nonce(request)
+    await asyncio.sleep(0)
+    assert csp_nonce(request) == nonce
+    return HTMLResponse(nonce)
+
+
+async def plain(request: Request) -> HTMLResponse:
+    return HTMLResponse("no script")
+
+
+async def too_late(request: Request) -> StreamingResponse:
+    async def parts() -> AsyncIterator[str]:
+        yield "<script nonce="
+        yield csp_nonce(request)
+
+    return StreamingResponse(parts(), media_type="text/html")
+
+
+async def in_time(request: Request) -> StreamingResponse:
+    csp_nonce(request)
+
+    async def parts() -> AsyncIterator[str]:
+        yield csp_nonce(request)
+
+    return StreamingResponse(parts(), media_type="text/html")
+
+
+APP = Starlette(routes=[Route(f"/{one.__name__}", one) for one in (page, plain, too_late, in_time)])
+
+
+def layer(app: Any = APP, dress: Any = DRESS) -> Any:
+    return fuse(app, read=connection_reader(Networks([])), dress=dress)
+
+
+@pytest.mark.parametrize("path", ["/page", "/in_time"])
+async def test_the_page_and_the_header_agree(call: Call, path: str) -> None:
+    """The same nonce at each call; a stream may use it once it was asked for."""
+    found = await call(layer(), path=path)
+    assert (
+        f"script-src 'nonce-{found.body.decode()}' 'strict-dynamic'"
+        in found.headers[b"content-security-policy"].decode()
+    )
+
+
+async def test_pages_at_the_same_time_have_nonces_of_their_own(call: Call) -> None:
+    """Two hundred at once: every header is its own page's, and no two are alike."""
+    app = layer()
+    pages = await asyncio.gather(*(call(app, path="/page") for _ in range(200)))
+    for found in pages:
+        assert found.body in found.headers[b"content-security-policy"]
+    assert len({found.body for found in pages}) == 200
+
+
+async def test_a_page_that_asks_for_none_has_none(call: Call) -> None:
+    """Not even the one of the page before."""
+    app = layer()
+    await call(app, path="/page")
+    assert b"nonce" not in (await call(app, path="/plain")).headers[b"content-security-policy"]
+
+
+async def test_a_nonce_too_late_is_an_error(call: Call) -> None:
+    """The header is gone: a script with this nonce would be dead, and nobody would know why."""
+    found = await call(layer(), path="/too_late")
+    assert isinstance(found.raised, ConfigurationError)
+    assert "Ask for it before the response starts" in str(found.raised)
+
+
+async def test_a_nonce_without_a_layer_is_an_error(call: Call) -> None:
+    """The page would carry a nonce that no header knows."""
+    found = await call(APP, path="/page")
+    assert isinstance(found.raised, ConfigurationError)
+    assert "Call secure(app, policy) first" in str(found.raised)
+
+
+@pytest.mark.parametrize("outer", [DRESS, undressed], ids=["headers outside", "gates outside"])
+@pytest.mark.parametrize("inner", [DRESS, undressed], ids=["headers inside", "gates inside"])
+async def test_layers_within_each_other_share_it(call: Call, outer: Any, inner: Any) -> None:
+    """Whichever layer writes the header, it is the page's nonce."""
+    found = await call(layer(layer(dress=inner), dress=outer), path="/page")
+    if (outer, inner) != (undressed, undressed):
+        assert found.body in found.headers[b"content-security-policy"]
+    assert len(found.body) == 24
