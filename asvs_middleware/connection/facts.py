@@ -57,6 +57,12 @@ class Connection(NamedTuple):
         return bool(self.authorization) or any(name in _KEYS for name, _ in self.scope["headers"])
 
 
+    @property
+    def exposes_credentials(self) -> bool:
+        """Whether such a secret came over plaintext, where anybody could read it."""
+        return not self.secure and self.carries_credentials
+
+
 _KEYS = frozenset({b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-token"})
 
 

@@ -58,18 +58,22 @@ class HeaderSet:
 def header_set(preset: Preset, policy: HeadersPolicy, *, level: int) -> HeaderSet:
     """Render the headers of a preset at an ASVS level (1, 2 or 3)."""
     chosen_csp = policy.csp or (API_CSP if preset == "api" else web_csp(level))
+    chosen_hsts = policy.hsts or default_hsts(level)
+    chosen_referrer = referrer.render(policy.referrer or _REFERRER[preset])
     _check_csp(chosen_csp, level)
+    _check_hsts(chosen_hsts, level)
+    _check_referrer(chosen_referrer, level)
     pieces = tuple(piece.encode("ascii") for piece in csp.render_around_nonce(chosen_csp))
     return HeaderSet(
         always=(
             (b"x-content-type-options", b"nosniff"),  # v4.0.3-14.4.4, v5.0.0-3.4.4
-            (b"referrer-policy", referrer.render(policy.referrer or _REFERRER[preset]).encode("ascii")),
+            (b"referrer-policy", chosen_referrer.encode("ascii")),
             (b"permissions-policy", permissions.render(policy.permissions).encode("ascii")),
             (b"cross-origin-opener-policy", b"same-origin"),  # v5.0.0-3.4.8
             (b"cross-origin-resource-policy", b"same-origin"),  # v5.0.0-3.5.8
             _ONLY[preset],
         ),
-        hsts=(b"strict-transport-security", hsts.render(policy.hsts or default_hsts(level)).encode("ascii")),
+        hsts=(b"strict-transport-security", hsts.render(chosen_hsts).encode("ascii")),
         csp=(CSP_NAME, csp.render(chosen_csp).encode("ascii")),
         csp_around_nonce=pieces,
     )
@@ -145,4 +149,20 @@ def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
         raise ConfigurationError(
             f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",
             fix="Add frame-ancestors: [\"'none'\"], or the origins that may frame the pages.",
+        )
+
+
+def _check_hsts(policy: HSTSPolicy, level: int) -> None:
+    if level >= 2 and not policy.include_subdomains:
+        raise ConfigurationError(
+            f"HSTSPolicy(include_subdomains=False) is not enough for level {level}: v5.0.0-3.4.1 asks for subdomains.",
+            fix="Leave include_subdomains out, or state level=1.",
+        )
+
+
+def _check_referrer(policy: str, level: int) -> None:
+    if level >= 2 and policy in {"unsafe-url", "no-referrer-when-downgrade"}:
+        raise ConfigurationError(
+            f"Referrer-Policy {policy} sends paths and queries to other sites; v5.0.0-3.4.5 forbids it at level {level}.",
+            fix='Use "strict-origin-when-cross-origin" or "no-referrer".',
         )

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import events
 from ..connection import Connection, Read
 from ..connection.exchange import SCOPE_KEY, Exchange, Verifier, exchange_of
-from ..errors import AccessDenied, Misconfigured, TLSRequired
+from ..errors import AccessDenied, Misconfigured
 from .answers import answer, deny_websocket, report
 from .dress import Dress
 from .verdict import Gate
@@ -98,7 +98,7 @@ def fuse(
         for judge in gates:
             verdict = judge(connection)
             if verdict is not None:
-                if on_exposed_credential is not None and isinstance(verdict, TLSRequired):
+                if on_exposed_credential is not None and isinstance(verdict, AccessDenied):
                     return _tell(on_exposed_credential, verdict, exchange, dress)
                 return answer(verdict, exchange, dress)
         if SCOPE_KEY in connection.scope:
@@ -127,7 +127,7 @@ async def _settle(exchange: Exchange, dress: Dress) -> None:
         await answer(exchange.refusal, exchange, dress)
 
 
-async def _tell(hook: ExposedCredentialHook, verdict: TLSRequired, exchange: Exchange, dress: Dress) -> None:
+async def _tell(hook: ExposedCredentialHook, verdict: AccessDenied, exchange: Exchange, dress: Dress) -> None:
     """Run the operator's hook, then answer; a hook that fails changes nothing for the caller."""
     if verdict.facts.get("credential_exposed"):
         try:

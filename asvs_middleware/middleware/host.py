@@ -9,16 +9,21 @@ def host_gate(hosts: Hosts) -> Gate:
     """Return the gate for these hosts."""
 
     def judge(connection: Connection) -> Verdict:
-        raw = connection.host
-        if raw is None:
-            return HostRefused(
-                "There is no Host field, or more than one (RFC 9112 section 3.2).", status=400, code="host_malformed"
-            )
         try:
-            if raw in hosts:
+            if connection.host is not None and connection.host in hosts:
                 return None
-        except HostRefused as refusal:
-            return refusal
-        return HostRefused("The Host is not among the configured hosts.")
+            refusal = _refusal(connection)
+        except HostRefused as malformed:
+            refusal = malformed
+        # A credential sent in clear is burnt, whichever host it was meant for.
+        refusal.facts["credential_exposed"] = connection.exposes_credentials
+        return refusal
 
     return judge
+
+
+def _refusal(connection: Connection) -> HostRefused:
+    if connection.host is None:
+        reason = "There is no Host field, or more than one (RFC 9112 section 3.2)."
+        return HostRefused(reason, status=400, code="host_malformed")
+    return HostRefused("The Host is not among the configured hosts.")

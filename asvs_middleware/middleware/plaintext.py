@@ -26,7 +26,7 @@ def plaintext_gate(*, redirect_pages: bool, https_port: int) -> Gate:
     def judge(connection: Connection) -> Verdict:
         if connection.secure:
             return None
-        exposed = connection.carries_credentials
+        exposed = connection.exposes_credentials
         if redirect_pages and connection.opens_a_page and not exposed and connection.host is not None:
             return Redirect(f"https://{parse_host(connection.host)}{port}{_target(connection)}")
         return TLSRequired(

@@ -148,3 +148,21 @@ def test_a_bad_choice_is_found_when_the_headers_are_rendered(choices: Any, messa
     """That is at the start, before any request."""
     with pytest.raises(ConfigurationError, match=message):
         header_set("api", HeadersPolicy(**choices), level=2)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        pytest.param(
+            {"hsts": HSTSPolicy(include_subdomains=False)}, r"v5\.0\.0-3\.4\.1 asks for subdomains", id="HSTS"
+        ),
+        pytest.param({"referrer": "unsafe-url"}, "sends paths and queries to other sites", id="whole URL"),
+        pytest.param({"referrer": "no-referrer-when-downgrade"}, "forbids it at level", id="whole URL over TLS"),
+    ],
+)
+def test_what_level_one_alone_allows(choices: Any, message: str) -> None:
+    """From level 2 HSTS covers subdomains and no path leaves the site in a referrer."""
+    assert sent("web", 1, **choices)
+    for level in (2, 3):
+        with pytest.raises(ConfigurationError, match=message):
+            sent("web", level, **choices)

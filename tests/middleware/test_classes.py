@@ -1,6 +1,7 @@
 """The concerns one by one, added with `add_middleware`."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -118,10 +119,10 @@ async def test_a_handshake_the_app_refused(call: Any) -> None:
 
 async def test_headers_by_choice() -> None:
     """Preset, level and policy are what SecurityPolicy takes."""
-    chosen = HeadersPolicy(hsts=HSTSPolicy(include_subdomains=False))
+    chosen = HeadersPolicy(hsts=HSTSPolicy(max_age=timedelta(days=730)))
     app = an_app(Middleware(SecurityHeadersMiddleware, preset="web", level=3, headers=chosen))
     response = await ask(app, "/data")
-    assert response.headers["strict-transport-security"] == "max-age=31536000"
+    assert response.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
     assert "script-src 'none'" in response.headers["content-security-policy"]
 
 

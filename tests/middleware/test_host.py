@@ -47,6 +47,17 @@ def test_two_hosts(a_connection: Make) -> None:
     assert "more than one" in refusal.reason
 
 
+@pytest.mark.parametrize("host", [b"evil.example", b"not a host", None], ids=["foreign", "malformed", "missing"])
+@pytest.mark.parametrize(("scheme", "exposed"), [("http", True), ("https", False)])
+def test_a_credential_in_clear_is_exposed_whatever_the_host(
+    a_connection: Make, host: bytes | None, scheme: str, exposed: bool
+) -> None:
+    """Whoever could read it could read it for any host."""
+    refusal = judge(a_connection((b"authorization", b"Bearer s3cret"), host=host, scheme=scheme))
+    assert isinstance(refusal, HostRefused)
+    assert refusal.facts["credential_exposed"] is exposed
+
+
 @given(st.binary())
 def test_any_host_is_ours_or_refused(a_connection: Make, host: bytes) -> None:
     """The gate never raises, and its reason never repeats what was sent."""
