@@ -1,0 +1,81 @@
+"""What the layers cost: `python -m tests.benchmarks`, from the folder of the project, in a venv with `.[bench]`.
+
+    python -m tests.benchmarks                      # every section, as Markdown
+    python -m tests.benchmarks raw --rounds 41      # one section, more rounds
+    python -m tests.benchmarks --instructions       # the raw section in instructions; needs valgrind and cc
+
+Peers that are not installed are left out. The figures of two runs, or of two machines, cannot be compared; their
+ratios can. docs/explanation/performance.md says how to read them.
+"""
+
+import argparse
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import zip_longest
+
+from .correctness import Findings, inspect
+from .harness import Row, Section, measure
+from .instructions import count
+from .layers import on_a_raw_app
+from .outgoing import making_clients
+from .routes import on_ten_routes
+from .verification import of_certificates, of_tokens
+
+SECTIONS = {
+    "raw": on_a_raw_app,
+    "routes": on_ten_routes,
+    "tokens": of_tokens,
+    "certificates": of_certificates,
+    "clients": making_clients,
+}
+PACKAGES = ("starlette", "uvicorn", "cryptography", "pyjwt", "httpx", "secure", "Secweb")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="section", help=", ".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=21, help="how often each variant has its turn (%(default)s)")
+    parser.add_argument("--milliseconds", type=float, default=5, help="of one turn (%(default)s)")
+    parser.add_argument("--instructions", action="store_true", help="count instructions with callgrind instead")
+    chosen = parser.parse_args()
+    print(f"Python {platform.python_version()}, {', '.join(_installed())}\n")
+    for name in chosen.sections or SECTIONS:
+        if chosen.instructions and name != "raw":
+            continue
+        section = SECTIONS[name]()
+        findings = [inspect(variant) for variant in section.variants] if section.inspected else []
+        if chosen.instructions:
+            lines = table(section, count(section), findings, unit="kinstr")
+        else:
+            lines = table(section, measure(section, rounds=chosen.rounds, milliseconds=chosen.milliseconds), findings)
+        print("\n".join([f"## {section.title}\n", *lines, ""]))
+
+
+def table(section: Section, rows: list[Row], findings: list[Findings], *, unit: str = "us") -> list[str]:
+    """Return the lines of a Markdown table; with findings where there are any, one for each row."""
+    columns = ["variant", unit, f"+{unit}", "x baseline"]
+    columns += ["x floor"] if section.floor else []
+    columns += ["headers added", "refuses", "faults"] if findings else []
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for row, seen in zip_longest(rows, findings):
+        cells = [row.name, f"{row.total:.3f}", f"{row.added:.3f}", _ratio(row.to_baseline)]
+        if section.floor:
+            cells.append("" if row.to_floor is None else _ratio(row.to_floor))
+        if seen is not None:
+            cells += [str(seen.added), ", ".join(seen.refuses), ", ".join(seen.faults) or "none"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+
+
+def _installed() -> list[str]:
+    return [f"{name} {version(name)}" for name in PACKAGES if find_spec(name.replace("pyjwt", "jwt"))]
+
+
+if __name__ == "__main__":
+    main()
