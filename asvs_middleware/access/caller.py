@@ -1,12 +1,13 @@
 """The proof that a caller was verified; only the guard makes one."""
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from typing import Final
 
 from ..certificates import VerifiedCertificate
 from ..tokens import VerifiedToken
 from .marks import Sensitive
 
-_VERIFIED = object()
+_VERIFIED: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,10 @@ class VerifiedCaller:
     token: VerifiedToken | None
     certificate: VerifiedCertificate | None
     mark: Sensitive
-    _seal: object
+    seal: InitVar[object]  # Not kept, so that dataclasses.replace() cannot carry it over to a forgery.
 
-    def __post_init__(self) -> None:
-        if self._seal is not _VERIFIED:
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _VERIFIED:
             raise TypeError("VerifiedCaller comes from the guard, never from a constructor call.")
 
     @property

@@ -23,7 +23,7 @@ from .enforce import authorize, connection_in, proven
 from .marks import MARK, Bound, Mark, Public, Sensitive, public_mark, sensitive_mark
 
 ENFORCED: Final = "__asvs_enforced__"
-"""Set on what enforces its mark itself, as opposed to what merely carries one."""
+"""Set on what enforces a mark itself, as opposed to what merely carries one."""
 
 DEPENDENCY: Final = "asvs_verified_caller_"
 """The name of the leading parameter FastAPI sees."""
@@ -96,21 +96,26 @@ class MarkedApp:
 
 
 def enforces(endpoint: Any, method: str = "GET") -> bool:
-    """Whether the endpoint itself refuses to run without the proof its mark asks for."""
-    if getattr(endpoint, ENFORCED, False):
-        return True
-    return isinstance(endpoint, type) and bool(getattr(getattr(endpoint, method.lower(), None), ENFORCED, False))
+    """Whether the endpoint itself refuses to run without the proof its mark asks for.
+
+    Of a class, `dispatch` does, or the method's handler; a subclass may have replaced either.
+    """
+    if isinstance(endpoint, type):
+        own = getattr(endpoint, MARK, None) is not None
+        endpoint = getattr(endpoint, "dispatch" if own else method.lower(), None)
+    return bool(getattr(endpoint, ENFORCED, False))
 
 
 def _marked(endpoint: Any, mark: Mark) -> Any:
-    before = getattr(endpoint, MARK, None)
-    if before is not None and not isinstance(endpoint, type):
+    # A class may narrow what it inherits: both marks are then asked for.
+    before = vars(endpoint).get(MARK) if inspect.isclass(endpoint) else getattr(endpoint, MARK, None)
+    if before is not None:
         raise ConfigurationError(
             f"{getattr(endpoint, '__qualname__', endpoint)} already carries a mark.", fix="Keep one of the two."
         )
     if inspect.isclass(endpoint):
         return _marked_class(endpoint, mark)
-    if not (inspect.isroutine(endpoint) or isinstance(endpoint, functools.partial)):
+    if not (inspect.isroutine(endpoint) or isinstance(endpoint, functools.partial)) or _is_asgi(endpoint):
         return MarkedApp(endpoint, mark)
     if isinstance(mark, Public):
         _carry(endpoint, mark)
@@ -133,8 +138,8 @@ def _marked_class(endpoint: Any, mark: Mark) -> Any:
             await authorize(self.scope, mark)
             await dispatch(self)
 
+        setattr(guarded, ENFORCED, True)
         endpoint.dispatch = guarded
-        setattr(endpoint, ENFORCED, True)
     return endpoint
 
 
@@ -194,6 +199,16 @@ def _carry(endpoint: Any, mark: Mark) -> None:
         ) from error
 
 
+def _is_asgi(function: Callable[..., Any]) -> bool:
+    """Whether a function is an ASGI app, by the names the specification gives its arguments."""
+    try:
+        return list(inspect.signature(function).parameters) == ["scope", "receive", "send"]
+    except ValueError as error:  # Some built-ins.
+        raise ConfigurationError(
+            f"{function!r} has no signature.", fix="Mark a function of your own that calls it."
+        ) from error
+
+
 def _is_starlette_endpoint(endpoint: Callable[..., Any]) -> bool:
     """Whether it takes one thing, a Request or a WebSocket, after `self`; FastAPI's take what they like."""
     parameters = [p for p in inspect.signature(endpoint).parameters.values() if p.name != "self"]
@@ -215,7 +230,7 @@ def _with_dependency(endpoint: Callable[..., Any], mark: Sensitive) -> inspect.S
     leading = inspect.Parameter(
         DEPENDENCY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        annotation=Annotated[HTTPConnection, Depends(verify)],
+        annotation=Annotated[Any, Depends(verify)],
     )
     setattr(verify, MARK, mark)
     return signature.replace(parameters=[leading, *signature.parameters.values()])

@@ -21,7 +21,7 @@ from .decorators import public, sensitive
 from .marks import mark_of
 
 Documentation = Literal["off", "public", "sensitive"]
-Page = Callable[[Request], Awaitable[HTMLResponse]]
+Page = Callable[[Request], Awaitable[Response]]
 
 _TAG: Final = re.compile(rb"<(script|style|link)(?=[\s>])", re.IGNORECASE)
 _ASSETS: Final = {
@@ -30,6 +30,7 @@ _ASSETS: Final = {
     "redoc.standalone.js": re.compile(rb"https://[^\"']+/redoc\.standalone\.js"),
     "favicon.png": re.compile(rb"https://fastapi\.tiangolo\.com/img/favicon\.png"),
 }
+_PLAIN: Final = re.compile(r"[\w/.~-]*", re.ASCII)
 _FONTS: Final = re.compile(rb"<link href=\"https://fonts\.googleapis\.com[^>]*>")
 
 
@@ -68,11 +69,13 @@ def _documentation_routes(app: Any) -> Iterator[tuple[int, Route]]:
 
 
 def _page(original: Page, assets: str) -> Page:
-    async def documentation(request: Request) -> HTMLResponse:
+    async def documentation(request: Request) -> Response:
+        root = str(request.scope.get("root_path", "")).rstrip("/")
+        if not _PLAIN.fullmatch(root):  # It goes into the page, and below Mount("/{name}") the caller writes it.
+            return Response(status_code=404)
         response = await original(request)
         exchange = exchange_of(request.scope)
         nonce = exchange.make_nonce() if exchange is not None else ""
-        root = str(request.scope.get("root_path", "")).rstrip("/")
         body = _prepared(bytes(response.body), nonce=nonce, assets=f"{root}{assets}")
         return HTMLResponse(body, headers={"content-security-policy": _policy(nonce, redoc=b"<redoc" in body)})
 

@@ -7,8 +7,10 @@ was marked cannot run without one, whatever routing, middleware or exception han
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Router
 from starlette.types import Message
 
 from .. import events
@@ -17,6 +19,11 @@ from ..errors import AccessDenied, Misconfigured
 from .caller import VerifiedCaller
 from .marks import Sensitive, mark_of
 
+SECURED: Final = "__asvs_secured__"
+"""Set on an app that has a policy of its own: its routes are its own start-up check's business."""
+
+_REDIRECTS: Final = 300
+_NOT_MODIFIED: Final = 304
 _METHOD_NOT_ALLOWED: Final = 405
 
 
@@ -93,36 +100,55 @@ async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
 def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDenied | None]:
     """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one.
 
-    A 405 passes: the router sends it in place of the endpoint, which did not run.
+    A 405 passes: the router sends it in place of the endpoint, which did not run. So do errors and redirects of a
+    router that found no endpoint; content does not, for then a route served it that names none (FastAPI's frontend()).
     """
 
     def look(exchange: Exchange, start: Message) -> AccessDenied | None:
-        endpoint = exchange.connection.scope.get("endpoint")
-        if endpoint is None or start.get("status") == _METHOD_NOT_ALLOWED:
+        scope = exchange.connection.scope
+        endpoint = scope.get("endpoint")
+        if endpoint is None:
+            served = "router" in scope and _is_content(start)
+            return _unmarked("A route that names no endpoint") if served and denies(exchange) else None
+        if start.get("status") == _METHOD_NOT_ALLOWED:
             return None
-        method = exchange.connection.method
-        mark = mark_of(endpoint, method)
+        mark = mark_of(endpoint, exchange.connection.method)
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
-        if mark is not None or not deny_unmarked or exchange.covered or answers_for_itself(endpoint):
-            return None
-        return AccessDenied(
-            f"The endpoint {name_of(endpoint)} carries neither @sensitive nor @public, and the default is deny.",
-            code="unmarked_endpoint",
-            requirement="v5.0.0-8.2.1",
-        )
+        if mark is None and opaque(endpoint) and denies(exchange):
+            return _unmarked(f"The endpoint {name_of(endpoint)}")
+        return None
+
+    def denies(exchange: Exchange) -> bool:
+        return deny_unmarked and not exchange.covered
 
     return look
 
 
-def answers_for_itself(endpoint: Any) -> bool:
-    """Whether the response is a router's own, such as its 404."""
-    return hasattr(endpoint, "routes")
+def _is_content(start: Message) -> bool:
+    status: int = start.get("status", 200)  # A WebSocket's accept has none.
+    return start.get("type") != "websocket.close" and (status < _REDIRECTS or status == _NOT_MODIFIED)
+
+
+def opaque(app: Any) -> bool:
+    """Whether an app is no router: what it answers is content, where a router's own answer is a 404 or a redirect.
+
+    One of Starlette's, or one with a policy of its own, is a router even while it has no routes.
+    """
+    return not (getattr(app, "routes", None) or isinstance(app, Starlette | Router) or hasattr(app, SECURED))
 
 
 def name_of(endpoint: Any) -> str:
     """Return a name for events: module and qualified name, never a repr that could hold values."""
     return f"{getattr(endpoint, '__module__', '?')}.{getattr(endpoint, '__qualname__', type(endpoint).__name__)}"
+
+
+def _unmarked(what: str) -> AccessDenied:
+    return AccessDenied(
+        f"{what} carries neither @sensitive nor @public, and the default is deny.",
+        code="unmarked_endpoint",
+        requirement="v5.0.0-8.2.1",
+    )
 
 
 def _skipped(endpoint: Any) -> Misconfigured:

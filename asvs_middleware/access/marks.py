@@ -69,12 +69,7 @@ def sensitive_mark(
     if bound is not None:
         known(bound, {"mtls"}, where="@sensitive(bound=)")
     identities = _identities(client_certificate)
-    age = timedelta(seconds=max_age) if isinstance(max_age, (int, float)) and max_age is not True else max_age
-    if age is not None and (not isinstance(age, timedelta) or age <= timedelta()):
-        raise ConfigurationError(
-            f"@sensitive(max_age={max_age!r}) is no time a login could be old.",
-            fix="Give seconds or a timedelta, such as max_age=300.",
-        )
+    age = None if max_age is None else _age(max_age)
     by_certificate = client_certificate is not False
     asks_token = bool(wanted or classes or bound or age is not None)
     return Sensitive(
@@ -104,20 +99,37 @@ def mark_of(endpoint: Any, method: str = "GET") -> Mark | None:
     return found if isinstance(found, (Sensitive, Public)) else None
 
 
-def _texts(given: str | Iterable[str], *, argument: str) -> tuple[str, ...]:
+def _age(given: object) -> timedelta:
+    try:
+        age = timedelta(seconds=given) if isinstance(given, (int, float)) and given is not True else given
+    except (ValueError, OverflowError):  # Not a number; more than a timedelta holds.
+        age = None
+    if not isinstance(age, timedelta) or age <= timedelta():
+        raise ConfigurationError(
+            f"@sensitive(max_age={given!r}) is no time a login could be old.",
+            fix="Give seconds or a timedelta, such as max_age=300.",
+        )
+    return age
+
+
+def _texts(given: object, *, argument: str) -> tuple[str, ...]:
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise ConfigurationError(
+            f"@sensitive({argument}={given!r}) is no text and no list of texts.", fix="Name one, or leave it out."
+        )
     texts = given.split() if isinstance(given, str) else list(given)
-    if isinstance(given, str) and not texts and given:
+    if isinstance(given, str) and not texts:  # A setting that came out empty must not ask for less.
         raise ConfigurationError(f"@sensitive({argument}={given!r}) is empty.", fix="Name one, or leave it out.")
     return tuple(scope_token(text) for text in texts)
 
 
-def _identities(given: bool | str | Iterable[str]) -> tuple[IdentityPattern, ...]:
+def _identities(given: object) -> tuple[IdentityPattern, ...]:
     if isinstance(given, bool):
         return ()
-    texts = [given] if isinstance(given, str) else list(given)
+    texts = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
     if not texts:
         raise ConfigurationError(
-            "@sensitive(client_certificate=[]) accepts nobody.",
+            f"@sensitive(client_certificate={given!r}) accepts nobody.",
             fix="Name the identities, or write client_certificate=True for any verified certificate.",
         )
     return tuple(IdentityPattern.parse(text) for text in texts)

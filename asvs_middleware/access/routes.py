@@ -13,11 +13,8 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from ..errors import ConfigurationError
 from .decorators import DEPENDENCY, MarkedApp, enforces
-from .enforce import name_of
-from .marks import Mark, Public, Sensitive, mark_of
-
-SECURED = "__asvs_secured__"
-"""Set on an app that has a policy of its own: its routes are its own start-up check's business."""
+from .enforce import SECURED, name_of, opaque
+from .marks import MARK, Mark, Public, Sensitive, mark_of
 
 _OWN_POLICY = Public(reason="secured by its own policy")
 _HANDLERS = ("get", "head", "post", "put", "patch", "delete", "options", "query")
@@ -52,10 +49,15 @@ def walk(app: Any, *, prefix: str = "", cover: Mark | None = None) -> Iterator[R
         prefix: the path it is mounted under.
         cover: the mark of the app it is mounted in.
     """
+    yield from _walk(app, prefix, cover, app)
+
+
+def _walk(app: Any, prefix: str, cover: Mark | None, through: Any) -> Iterator[RouteEntry]:
     if isinstance(app, MarkedApp):
         app, cover = app.app, app.__asvs_mark__
-    if not hasattr(app, "routes"):
-        yield RouteEntry(f"{prefix}/*", ("*",), app, cover, "", app)
+    if opaque(app):
+        mark = mark_of(app)
+        yield RouteEntry(f"{prefix}/*", ("*",), app, mark or cover, _order(app, mark, "get"), through)
         return
     for path, route, seen in _contexts(app.routes):
         full = prefix + (path or "")
@@ -129,7 +131,7 @@ def _contexts(routes: Iterable[BaseRoute]) -> Iterator[tuple[str | None, Any, An
 def _endpoint(path: str, route: Any, seen: Any, cover: Mark | None) -> Iterator[RouteEntry]:
     methods = tuple(sorted(seen.methods or ("*",))) if isinstance(route, Route) else ("WEBSOCKET",)
     endpoint = route.endpoint
-    if isinstance(endpoint, type) and mark_of(endpoint) is None and cover is None and isinstance(route, Route):
+    if isinstance(endpoint, type) and not hasattr(endpoint, MARK) and cover is None and isinstance(route, Route):
         handled = [name for name in _HANDLERS if hasattr(endpoint, name)]
         for name in handled:
             mark = mark_of(endpoint, name)
@@ -145,18 +147,17 @@ def _mounted(path: str, route: Any, cover: Mark | None) -> Iterator[RouteEntry]:
     app: Any = route.app
     if getattr(app, SECURED, False):
         yield RouteEntry(f"{path}/*", ("*",), app, _OWN_POLICY, "", route)
-    elif isinstance(app, MarkedApp):
-        yield from walk(app, prefix=path)
-    elif route.routes:
-        yield from walk(route, prefix=path, cover=cover)
     else:
-        yield RouteEntry(f"{path}/*", ("*",), app, mark_of(app) or cover, "", route)
+        # Middleware of a Mount hides the routes of the app, which the Mount still knows.
+        yield from _walk(route if opaque(app) and route.routes else app, path, cover, route)
 
 
 def _order(endpoint: Any, mark: Mark | None, method: str) -> str:
-    if isinstance(mark, Sensitive) and not enforces(endpoint, method):
-        return "has @sensitive above its route decorator, which registers the bare function: write it below"
-    return ""
+    if not isinstance(mark, Sensitive) or enforces(endpoint, method):
+        return ""
+    if isinstance(endpoint, type):
+        return "inherits its mark and replaces dispatch(), so that nothing enforces it: mark this class too"
+    return "has @sensitive above its route decorator, which registers the bare function: write it below"
 
 
 def _dependency_first(mark: Mark | None, seen: Any) -> str:
