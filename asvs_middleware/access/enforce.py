@@ -115,7 +115,7 @@ def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDeni
         mark = mark_of(endpoint, exchange.connection.method)
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
-        if mark is None and opaque(endpoint) and denies(exchange):
+        if mark is None and denies(exchange) and opaque(endpoint):
             return _unmarked(f"The endpoint {name_of(endpoint)}")
         return None
 

@@ -56,7 +56,6 @@ class Connection(NamedTuple):
         """Whether a secret of a non-browser client was sent: Authorization, or a field made for an API key."""
         return bool(self.authorization) or any(name in _KEYS for name, _ in self.scope["headers"])
 
-
     @property
     def exposes_credentials(self) -> bool:
         """Whether such a secret came over plaintext, where anybody could read it."""

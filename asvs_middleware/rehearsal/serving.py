@@ -16,6 +16,7 @@ from typing import Final, Literal
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..connection import Hosts, is_public_name
 from ..errors import ConfigurationError
 
 LOOPBACK: Final = "127.0.0.1"
@@ -103,3 +104,9 @@ def _wait(server: uvicorn.Server, thread: threading.Thread, observed: _Observed,
             f"The app did not start: {observed.failure or 'nothing says why'}.",
             fix="Start it with a server once and read the log.",
         )
+
+
+def served_host(hosts: Hosts) -> str:
+    """Return the first host HSTS may be sent for, or the first; `www` in the place of a wildcard."""
+    names = [f"www{name[1:]}" if name.startswith("*.") else name for name in hosts.given]
+    return next((name for name in names if is_public_name(name.encode("ascii"))), names[0])

@@ -9,8 +9,6 @@ from typing import Any, Literal
 import httpx
 
 from ..certificates import ClientCertificates
-from ..connection import Hosts
-from ..connection.host import is_public_name
 from ..errors import ConfigurationError
 from ..stack import Stack, stack_of
 from ..tls import client_context, server_context
@@ -18,7 +16,7 @@ from . import calling, headers
 from .authorities import Authorities, ClientCertificate
 from .guarded import GuardedRoutes, drive
 from .issuer import minted
-from .serving import LOOPBACK, served
+from .serving import LOOPBACK, served, served_host
 from .stand_in import standing_in, with_inner
 
 
@@ -59,7 +57,7 @@ class Rehearsal:
         self._until_the_end = until_the_end
         self._revoked: list[ClientCertificate] = []
         self._contexts: dict[ClientCertificate | None, ssl.SSLContext] = {}
-        self._host = _served_host(stacks[0].policy.served_hosts)
+        self._host = served_host(stacks[0].policy.served_hosts)
         self._plaintext: httpx.URL | None = None
         self._origin = httpx.URL(f"https://{self._host}")
 
@@ -297,9 +295,3 @@ class Rehearsal:
                 at=datetime.now(UTC), trust=self._authorities.ca_file, client_certificate=shown
             )
         return self._contexts[certificate]
-
-
-def _served_host(hosts: Hosts) -> str:
-    """Return the first host HSTS may be sent for, or the first; `www` in the place of a wildcard."""
-    names = [f"www{name[1:]}" if name.startswith("*.") else name for name in hosts.given]
-    return next((name for name in names if is_public_name(name.encode("ascii"))), names[0])

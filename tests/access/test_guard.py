@@ -34,7 +34,8 @@ def marked(**mark: Any) -> Starlette:
     @sensitive(**mark)
     async def endpoint(request: Request) -> JSONResponse:
         caller = request.state.caller
-        return JSONResponse({"subject": caller.subject, "scopes": sorted(caller.scopes)})
+        chain = caller.certificate.chain if caller.certificate else ()
+        return JSONResponse({"subject": caller.subject, "scopes": sorted(caller.scopes), "chain": len(chain)})
 
     return Starlette(routes=[Route("/x", endpoint)])
 
@@ -87,7 +88,8 @@ async def test_tokens_and_certificates(
         [event] = events()
         assert event["code"] == REFUSED[code]
     else:
-        assert response.json() == {"subject": ["https://idp.example.com", "ada"], "scopes": ["read"]}
+        chain = 2 if shown else 0  # The leaf and the anchor.
+        assert response.json() == {"subject": ["https://idp.example.com", "ada"], "scopes": ["read"], "chain": chain}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,7 @@ async def test_certificate_identity(
         kind, name = response.json()["subject"]
         assert kind == "certificate"
         assert name.startswith(("uri:spiffe://example.org/", "dns:other"))
+        assert (response.json()["scopes"], response.json()["chain"]) == ([], 2)
     else:
         assert [event["code"] for event in events()] == [REFUSED[code]]
         assert "BEGIN" not in str(events())

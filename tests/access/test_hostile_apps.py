@@ -210,9 +210,11 @@ async def test_a_refused_request_stays_refused(idp: Any, ask: Any) -> None:
     @sensitive(scopes="admin")
     async def first(request: Request) -> None: ...
 
+    ran: list[str] = []
+
     @sensitive()
     async def second(request: Request) -> None:
-        raise AssertionError("reached")
+        ran.append("body")
 
     @open_to_all
     async def endpoint(request: Request) -> PlainTextResponse:
@@ -223,6 +225,7 @@ async def test_a_refused_request_stays_refused(idp: Any, ask: Any) -> None:
 
     app = secure(Starlette(routes=[Route("/x", endpoint)]), policy(idp))
     assert (await ask(app, "/x", headers=idp.bearer("read"))).status_code == 403
+    assert ran == []
 
 
 @pytest.mark.parametrize("looped", [True, False], ids=["async generator", "generator"])
@@ -479,6 +482,13 @@ async def test_method_without_a_route(idp: Any, ask: Any) -> None:
     app = secure(orders([]), policy(idp))
     for method in ("GET", "HEAD", "OPTIONS", "TRACE"):
         assert (await ask(app, "/orders", method=method)).status_code == 405
+
+
+async def test_websocket_without_a_route(idp: Any, drive: Any, events: Any) -> None:
+    """A handshake for nothing is turned away by the router: no event says that an endpoint was unmarked."""
+    wire = await drive(secure(Starlette(), policy(idp)), "/x", type="websocket")
+    assert [one["type"] for one in wire.sent] == ["websocket.close"]
+    assert events() == []
 
 
 async def test_each_request_has_its_own_caller(idp: Any) -> None:
