@@ -7,7 +7,6 @@ unhandled 500; any other ASGI callable is wrapped.
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
-from weakref import WeakKeyDictionary
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,8 +32,6 @@ from .policy import SecurityPolicy
 from .tokens import AccessTokenVerifier, Tokens
 
 _StarletteApp = TypeVar("_StarletteApp", bound=Starlette)
-
-_stacks: "WeakKeyDictionary[Any, Stack]" = WeakKeyDictionary()
 
 
 @overload
@@ -71,7 +68,7 @@ def secure(app: Any, policy: SecurityPolicy) -> Any:
     stack = Stack(app, policy)
     build = app.build_middleware_stack
     app.build_middleware_stack = lambda: stack.around(build())  # type: ignore[method-assign]
-    _register(app, stack)
+    setattr(app, SECURED, stack)
     return app
 
 
@@ -81,12 +78,12 @@ def stack_of(app: Any) -> "Stack":
     Raises:
         ConfigurationError: the app is not secured.
     """
-    try:
-        return _stacks[app]
-    except (KeyError, TypeError):
+    stack = getattr(app, SECURED, None)
+    if not isinstance(stack, Stack):
         raise ConfigurationError(
             f"This {type(app).__name__} is not secured.", fix="Call secure(app, policy) where the app is made."
-        ) from None
+        )
+    return stack
 
 
 class SecuredApp:
@@ -96,7 +93,7 @@ class SecuredApp:
         self.app = app
         stack = Stack(app, policy)
         self._layer = stack.around(app)
-        _register(self, stack)
+        setattr(self, SECURED, stack)
 
     @property
     def routes(self) -> Any:
@@ -212,11 +209,6 @@ def guard_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) 
 def _token_verifier(tokens: Tokens, clock: Callable[[], float]) -> AccessTokenVerifier:
     fetcher = tokens.outbound or OutboundPolicy.public_web()
     return AccessTokenVerifier(tokens, fetcher=fetcher, clock=clock)
-
-
-def _register(app: Any, stack: Stack) -> None:
-    setattr(app, SECURED, True)
-    _stacks[app] = stack
 
 
 def _publish(app: Any) -> None:

@@ -163,6 +163,6 @@ def _check_hsts(policy: HSTSPolicy, level: int) -> None:
 def _check_referrer(policy: str, level: int) -> None:
     if level >= 2 and policy in {"unsafe-url", "no-referrer-when-downgrade"}:
         raise ConfigurationError(
-            f"Referrer-Policy {policy} sends paths and queries to other sites; v5.0.0-3.4.5 forbids it at level {level}.",
+            f"Referrer-Policy {policy} tells other sites paths and queries; v5.0.0-3.4.5 forbids it at level {level}.",
             fix='Use "strict-origin-when-cross-origin" or "no-referrer".',
         )

@@ -156,7 +156,7 @@ def test_a_bad_choice_is_found_when_the_headers_are_rendered(choices: Any, messa
         pytest.param(
             {"hsts": HSTSPolicy(include_subdomains=False)}, r"v5\.0\.0-3\.4\.1 asks for subdomains", id="HSTS"
         ),
-        pytest.param({"referrer": "unsafe-url"}, "sends paths and queries to other sites", id="whole URL"),
+        pytest.param({"referrer": "unsafe-url"}, "tells other sites paths and queries", id="whole URL"),
         pytest.param({"referrer": "no-referrer-when-downgrade"}, "forbids it at level", id="whole URL over TLS"),
     ],
 )

@@ -131,7 +131,20 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, backend: Backend, 
 
 def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer) -> None:
     raw.settimeout(5)
-    with raw, contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as talking:
+    with (
+        contextlib.suppress(OSError),
+        context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False) as talking,
+    ):
+        try:
+            talking.do_handshake()
+        except ssl.SSLError:
+            # Closing with the client's bytes unread would reset the connection and might overtake the alert.
+            with socket.socket(fileno=talking.detach()) as bare:
+                bare.settimeout(5)
+                bare.shutdown(socket.SHUT_WR)
+                while bare.recv(65536):
+                    pass
+            return
         backend.certificates.append(talking.getpeercert())
         request = b""
         while b"\r\n\r\n" not in request:
