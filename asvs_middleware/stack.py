@@ -125,28 +125,32 @@ class Stack:
         policy = self.policy
 
         def checked(scope: Scope, receive: Receive, send: Send) -> Any:
-            if not self._checked:
-                self.check()
+            self.check()
             return app(scope, receive, send)
 
-        layer = fuse(
-            checked,
-            read=connection_reader(policy.proxies),
-            dress=dresser(policy.preset, api=policy.api_headers, web=policy.web_headers),
-            gates=(
-                host_gate(policy.served_hosts),
-                plaintext_gate(redirect_pages=policy.redirects_pages, https_port=policy.https_port),
-            ),
-            verifier=self.guard,
-            before_body=before_body,
-            backstop=backstop(deny_unmarked=policy.deny_unmarked),
-            on_exposed_credential=policy.on_exposed_credential,
-        )
+        reader = connection_reader(policy.proxies)
+
+        def fused(inside: ASGIApp) -> ASGIApp:
+            return fuse(
+                inside,
+                read=reader,
+                dress=dresser(policy.preset, api=policy.api_headers, web=policy.web_headers),
+                gates=(
+                    host_gate(policy.served_hosts),
+                    plaintext_gate(redirect_pages=policy.redirects_pages, https_port=policy.https_port),
+                ),
+                verifier=self.guard,
+                before_body=before_body,
+                backstop=backstop(deny_unmarked=policy.deny_unmarked),
+                on_exposed_credential=policy.on_exposed_credential,
+            )
+
+        layer, unchecked = fused(app), fused(checked)
 
         def outermost(scope: Scope, receive: Receive, send: Send) -> Any:
             if scope["type"] == "lifespan":
                 return self._live(app, scope, receive, send)
-            return layer(scope, receive, send)
+            return (layer if self._checked else unchecked)(scope, receive, send)
 
         return outermost
 

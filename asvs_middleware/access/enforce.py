@@ -54,8 +54,8 @@ async def authorize(scope: Mapping[str, Any], mark: Sensitive) -> VerifiedCaller
         except AccessDenied as refusal:
             exchange.refusal = refusal
             raise Refused(refusal) from None
-        exchange.proofs[mark] = proof
-        exchange.connection.scope["state"]["caller"] = proof
+        exchange.proofs = {**exchange.proofs, mark: proof}
+        exchange.scope["state"]["caller"] = proof
     return proof
 
 
@@ -84,12 +84,12 @@ def connection_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnecti
 
 def before_body(exchange: Exchange) -> Awaitable[None] | None:
     """Verify the caller when the app first reads from the client and routing is done: no body is read in vain."""
-    scope = exchange.connection.scope
+    scope = exchange.scope
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return None  # A middleware reads before routing; the endpoint's own call will ask.
     exchange.settled = True
-    mark = mark_of(endpoint, exchange.connection.method)
+    mark = mark_of(endpoint, scope.get("method", "GET"))
     return _discard(scope, mark) if isinstance(mark, Sensitive) else None
 
 
@@ -105,14 +105,14 @@ def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDeni
     """
 
     def look(exchange: Exchange, start: Message) -> AccessDenied | None:
-        scope = exchange.connection.scope
+        scope = exchange.scope
         endpoint = scope.get("endpoint")
         if endpoint is None:
             served = "router" in scope and _is_content(start)
             return _unmarked("A route that names no endpoint") if served and denies(exchange) else None
         if start.get("status") == _METHOD_NOT_ALLOWED:
             return None
-        mark = mark_of(endpoint, exchange.connection.method)
+        mark = mark_of(endpoint, scope.get("method", "GET"))
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
         if mark is None and denies(exchange) and opaque(endpoint):

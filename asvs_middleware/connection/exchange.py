@@ -6,13 +6,15 @@ It travels in the ASGI scope, so that a copy of the scope carries it along.
 from base64 import b64encode
 from collections.abc import Mapping
 from os import urandom
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import AccessDenied
-from .facts import Connection
+from .facts import Connection, Read
 
+NO_PROOFS: Final[Mapping[Any, Any]] = MappingProxyType({})
 SCOPE_KEY: Final = "asvs_middleware"
 
 
@@ -28,7 +30,7 @@ class Exchange:
     """One request and its response.
 
     Attributes:
-        connection: what was known before anything was decided.
+        scope: the scope the app gets.
         verifier: makes the proofs, or None where no guard is installed.
         proofs: what was verified so far, by mark.
         covered: a marked Mount was passed, whose inner routes need no mark of their own.
@@ -37,50 +39,79 @@ class Exchange:
         answered: the layer itself sent the answer; whatever the app still sends is dropped.
         settled: the endpoint was known, and its mark looked at, before the body was read.
         outer: the exchange of the layer around this one, where this one brings no guard of its own.
+        nonce: the nonce of this response, once one was asked for.
+        sends_hsts: the response may carry HSTS; None where nobody has asked yet.
     """
 
     # Slots, each filled once: the layer reads them many times in every request.
     __slots__ = (
-        "_nonce",
+        "_arrived",
+        "_connection",
+        "_read",
         "answered",
-        "connection",
         "covered",
+        "nonce",
         "outer",
         "proofs",
         "receive",
         "refusal",
+        "scope",
         "send",
+        "sends_hsts",
         "settled",
         "started",
         "verifier",
     )
 
-    def __init__(self, connection: Connection, receive: Receive, send: Send, verifier: Verifier | None) -> None:
-        self.connection = connection
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, verifier: Verifier | None, known: Connection | Read
+    ) -> None:
+        """Begin an exchange.
+
+        Args:
+            scope: the scope the app gets.
+            receive: the server's.
+            send: the server's.
+            verifier: makes the proofs.
+            known: the connection, or what reads it should anybody ask: most requests get along without.
+        """
+        self.scope = scope
         self.receive = receive
         self.send = send
         self.verifier = verifier
-        self.proofs: dict[Any, Any] = {}
         self.covered = self.started = self.answered = self.settled = False
-        self.refusal: AccessDenied | None = None
         self.outer: Exchange | None = None
-        self._nonce: str | None = None
+        self.proofs: Mapping[Any, Any] = NO_PROOFS
+        self.refusal: AccessDenied | None = None
+        self.nonce: str | None = None
+        if isinstance(known, Connection):
+            self._connection: Connection | None = known
+            self.sends_hsts: bool | None = None
+        else:
+            self._connection = None
+            self._read = known
+            # Code of the app may put other values into the scope before anybody asks.
+            self._arrived = scope["headers"], scope.get("client")
+
+    @property
+    def connection(self) -> Connection:
+        """What was known before anything was decided."""
+        if self._connection is None:
+            headers, client = self._arrived
+            arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
+            self._connection = self._read(arrived, self.receive)._replace(scope=self.scope)
+        return self._connection
 
     @property
     def transport(self) -> Any:
         """The server's transport, so that code behind the layer finds it where it is used to."""
         return getattr(getattr(self.receive, "__self__", None), "transport", None)
 
-    @property
-    def nonce(self) -> str | None:
-        """The nonce of this response, if one was asked for."""
-        return self._nonce if self.outer is None else self.outer.nonce
-
     def make_nonce(self) -> str:
         """Return the nonce of this response: 144 random bits in base64 (CSP 3 section 7.1 asks for 128)."""
-        if self._nonce is None:
-            self._nonce = b64encode(urandom(18)).decode("ascii")
-        return self._nonce
+        if self.nonce is None:
+            self.nonce = b64encode(urandom(18)).decode("ascii")
+        return self.nonce
 
     async def nothing(self, _message: Message) -> None:
         """Drop what the app still sends after the layer has answered."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope
 
@@ -13,7 +13,8 @@ from .transport import Transport, read_transport
 
 _TOLD_AT_MOST = 256
 _SECURE = frozenset({"https", "wss"})
-_READ = FORWARDED | {b"host", b"authorization"}
+_CHANGES_FACTS = FORWARDED | {b"host"}
+_READ = _CHANGES_FACTS | {b"authorization"}
 
 
 class Connection(NamedTuple):
@@ -65,15 +66,62 @@ class Connection(NamedTuple):
 _KEYS = frozenset({b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-token"})
 
 
-Read = Callable[[Scope, Receive], Connection]
+class Read(Protocol):
+    """Reads a request's facts: in full when called, or at a glance."""
+
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
+        """Return everything that is known."""
+        ...
+
+    def glance(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the Host of an ordinary request, None of any other.
+
+        Ordinary is what came over TLS, straight from the client, with one Host and no forwarded field: for gates that
+        ask for nothing else, two such requests with the same Host are alike.
+        """
+        ...
 
 
-def connection_reader(trusted: Networks) -> Read:
-    """Return the function that reads a Connection, with these networks as trusted proxies."""
-    told: set[str | None] = set()
-    is_proxy = lru_cache(maxsize=1024)(trusted.__contains__)  # A connection brings many requests of one peer.
+class ConnectionReader:
+    """Reads connections, with these networks as trusted proxies."""
 
-    def read(scope: Scope, receive: Receive) -> Connection:
+    __slots__ = ("_is_proxy", "_told", "_trusted", "glance")
+
+    def __init__(self, trusted: Networks) -> None:
+        self._trusted = trusted
+        self._told: set[str | None] = set()
+        # A connection brings many requests of one peer.
+        self._is_proxy = lru_cache(maxsize=1024)(trusted.__contains__)
+        self.glance = self._glancer()
+
+    def _glancer(self) -> Callable[[Scope, Receive], bytes | None]:
+        """Return the glance as a plain function: it runs on every request."""
+        is_proxy = self._is_proxy if self._trusted else None
+        changes_facts = _CHANGES_FACTS
+
+        def glance(scope: Scope, receive: Receive) -> bytes | None:
+            if scope["scheme"] != "https":
+                return None
+            if getattr(receive, "__self__", None) is None:
+                client = scope.get("client")
+                peer = client[0] if client else None
+            else:
+                peer, secure, _ = read_transport(scope, receive)
+                if not secure:
+                    return None
+            if is_proxy is not None and is_proxy(peer):
+                return None
+            host: bytes | None = None
+            for name, value in scope["headers"]:
+                if name in changes_facts:
+                    if host is not None or name != b"host":
+                        return None
+                    host = value
+            return host
+
+        return glance
+
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
         transport = read_transport(scope, receive)
         host: bytes | None = None
         hosts = 0
@@ -90,23 +138,25 @@ def connection_reader(trusted: Networks) -> Read:
             else:
                 forwarded = True
         client = scope.get("client")
-        # By position: naming the fields costs as much again as everything else here.
         connection = Connection(
-            scope,
-            transport,
-            transport.secure,
-            host if hosts == 1 else None,
-            client[0] if client else None,
-            is_proxy(transport.peer),
-            authorization,
+            scope=scope,
+            transport=transport,
+            secure=transport.secure,
+            host=host if hosts == 1 else None,
+            client=client[0] if client else None,
+            via_proxy=self._is_proxy(transport.peer),
+            authorization=authorization,
         )
         if connection.via_proxy:
-            return _as_the_proxy_says(connection, trusted)
+            return _as_the_proxy_says(connection, self._trusted)
         if forwarded or transport.secure is not (scope.get("scheme") in _SECURE):
-            return _as_the_transport_says(connection, told if forwarded else None)
+            return _as_the_transport_says(connection, self._told if forwarded else None)
         return connection
 
-    return read
+
+def connection_reader(trusted: Networks) -> Read:
+    """Return what reads a Connection, with these networks as trusted proxies."""
+    return ConnectionReader(trusted)
 
 
 def _as_the_proxy_says(connection: Connection, trusted: Networks) -> Connection:

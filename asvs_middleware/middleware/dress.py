@@ -8,12 +8,15 @@ from typing import Final, Literal
 
 from starlette.types import Message
 
-from ..connection.exchange import Exchange
+from ..connection import Connection
+from ..connection.exchange import NO_PROOFS, Exchange
 from ..connection.host import is_public_name
 from ..headers import CSP_NAME, NO_STORE, HeaderSet, Pair, Pairs
 
 Dress = Callable[[Exchange, Message], Message]
 Choice = Literal["api", "web", "mixed"]
+
+_NOT_MODIFIED: Final = 304
 
 # Fields that are never ours: a response that holds only these, in the lower case ASGI asks for, needs no comparison.
 _NEVER_OURS: Final = frozenset({
@@ -42,9 +45,11 @@ def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
     )
 
     always = None if choice == "mixed" else by_kind[choice]
+    # What an ordinary response gets over TLS: no need to choose again each time.
+    usual, not_modified = (None, ()) if always is None else always.usual()
 
     def by_content(message: Message, theirs: list[Pair]) -> "_Wardrobe":
-        if message.get("status") == 304:
+        if message.get("status") == _NOT_MODIFIED:
             return unknown  # RFC 9111 section 4.3.4: its fields replace those of a stored response of either kind.
         for name, value in theirs:
             if name.lower() == b"content-type":
@@ -53,7 +58,10 @@ def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
 
     def dress(exchange: Exchange, message: Message) -> Message:
         theirs: list[Pair] = list(message.get("headers") or ())
-        ours = (always or by_content(message, theirs)).headers_for(exchange, message)
+        if usual is not None and exchange.sends_hsts and exchange.nonce is None and exchange.proofs is NO_PROOFS:
+            ours = usual if message.get("status") != _NOT_MODIFIED else not_modified
+        else:
+            ours = (always or by_content(message, theirs)).headers_for(exchange, message)
         for name, _ in theirs:
             if name not in _NEVER_OURS:
                 present = {name.lower() for name, _ in theirs}
@@ -86,16 +94,24 @@ class _Wardrobe:
         }
         self._plain = {key: (*pairs, headers.csp) for key, pairs in self._without_csp.items()}
 
+    def usual(self) -> tuple[Pairs, Pairs]:
+        """Return the headers with HSTS and without a nonce; and those of a 304."""
+        key = True, False
+        return self._plain[key], self._without_csp[key] if self._drops_csp_on_304 else self._plain[key]
+
     def headers_for(self, exchange: Exchange, message: Message) -> Pairs:
-        connection = exchange.connection
+        hsts = exchange.sends_hsts
+        if hsts is None:
+            hsts = _sends_hsts(exchange.connection)
         nonce = exchange.nonce
-        key = (
-            connection.secure and connection.host is not None and is_public_name(connection.host),
-            nonce is not None or bool(exchange.proofs),
-        )
+        key = hsts, nonce is not None or bool(exchange.proofs)
         # A 304 updates the headers of the stored page, whose nonce is another one: its scripts would all die.
-        if self._drops_csp_on_304 and message.get("status") == 304:
+        if self._drops_csp_on_304 and message.get("status") == _NOT_MODIFIED:
             return self._without_csp[key]
         if nonce is None:
             return self._plain[key]
         return (*self._without_csp[key], (CSP_NAME, nonce.encode("ascii").join(self._around_nonce)))
+
+
+def _sends_hsts(connection: Connection) -> bool:
+    return connection.secure and connection.host is not None and is_public_name(connection.host)

@@ -17,7 +17,7 @@ async def send(message: Any) -> None:
 
 
 def an_exchange(a_scope: Make, receive: Any) -> Exchange:
-    return Exchange(connection_reader(Networks([]))(a_scope(), receive), receive, send, None)
+    return Exchange(a_scope(), receive, send, None, connection_reader(Networks([])))
 
 
 def test_a_nonce_is_made_when_it_is_asked_for(a_scope: Make, receive: Any) -> None:
@@ -57,9 +57,18 @@ async def test_the_transport_stays_in_reach(a_scope: Make, receive: Any, accepte
         assert an_exchange(a_scope, bound).transport is bound.__self__.transport
 
 
-def test_layers_within_each_other_share_the_nonce(a_scope: Make, receive: Any) -> None:
-    """Whoever dresses the response uses the nonce the page was written with."""
-    inner, outer = an_exchange(a_scope, receive), an_exchange(a_scope, receive)
-    inner.outer = outer
-    assert inner.nonce is None
-    assert outer.make_nonce() == inner.nonce
+def test_the_connection_is_what_arrived(a_scope: Make, receive: Any) -> None:
+    """It is read when somebody asks, from the values the request came with and not from what the app made of them."""
+    scope = a_scope((b"host", b"api.example.com"), scheme="https", client=("198.51.100.7", 50123))
+    exchange = Exchange(scope, receive, send, None, connection_reader(Networks([])))
+    scope["headers"] = [(b"host", b"evil.example"), (b"authorization", b"Bearer forged")]
+    scope["client"], scope["scheme"] = ("127.0.0.1", 1), "http"
+    connection = exchange.connection
+    assert (connection.host, connection.authorization, connection.client, connection.secure) == (
+        b"api.example.com",
+        (),
+        "198.51.100.7",
+        True,
+    )
+    assert connection.scope is scope
+    assert exchange.connection is connection

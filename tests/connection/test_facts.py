@@ -260,3 +260,62 @@ def test_any_fields_are_read(
     if not trusted:
         assert found.scope["scheme"] == scheme
         assert not {name for name, _ in found.scope["headers"]} & {name for name, _ in CLAIMS}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "members", "ordinary"),
+    [
+        pytest.param([HOST], {}, True, id="over TLS"),
+        pytest.param([HOST, (b"authorization", b"Bearer a")], {}, True, id="with a token"),
+        pytest.param([HOST], {"client": None}, True, id="client unknown"),
+        pytest.param([HOST], {"scheme": "http"}, False, id="plaintext"),
+        pytest.param([HOST], {"scheme": "HTTPS"}, False, id="a scheme no server writes"),
+        pytest.param([HOST], {"client": ("10.0.0.7", 1)}, False, id="from a trusted proxy"),
+        pytest.param([HOST, CLAIMS[0]], {}, False, id="with a claim"),
+        pytest.param([HOST, HOST], {}, False, id="two hosts"),
+        pytest.param([], {}, False, id="no host"),
+    ],
+)
+def test_what_is_ordinary_at_a_glance(
+    a_scope: Make, receive: Any, pairs: Any, members: dict[str, Any], ordinary: bool
+) -> None:
+    """Only a request of which nothing has to be put right is, and a full look agrees with the glance."""
+    scope = a_scope(*pairs, **{"scheme": "https", "client": ("203.0.113.9", 4711), **members})
+    seen = behind_a_proxy.glance(scope, receive)
+    assert seen == (b"api.example.com" if ordinary else None)
+    found = behind_a_proxy(scope, receive)
+    if ordinary:
+        assert (found.secure, found.via_proxy, found.host) == (True, False, seen)
+        assert found.scope is scope
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_a_glance_believes_the_transport(a_scope: Make, accepted: Make, scheme: str) -> None:
+    """A scope that claims TLS on a plaintext connection is never ordinary."""
+    async with accepted() as receive:
+        assert trusting_nobody.glance(a_scope(HOST, scheme=scheme), receive) is None
+
+
+@pytest.mark.anyio
+async def test_a_glance_at_real_tls(a_scope: Make, accepted: Make, server_tls: Any, client_tls: Make) -> None:
+    """Over TLS it is ordinary, with a proxy's header fields or without them from a trusted one it is not."""
+    async with accepted(server=server_tls, client=client_tls(None)) as receive:
+        assert trusting_nobody.glance(a_scope(HOST, scheme="https"), receive) == b"api.example.com"
+        assert connection_reader(Networks(["127.0.0.1"])).glance(a_scope(HOST, scheme="https"), receive) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"host", b"forwarded", b"x-forwarded-proto", b"accept"]), st.binary())),
+    st.sampled_from(["http", "https", "ws", "wss", ""]),
+    st.sampled_from([None, ("10.0.0.7", 1), ("203.0.113.9", 1)]),
+)
+def test_a_glance_never_sees_more_than_a_full_look(
+    a_scope: Make, receive: Any, pairs: Any, scheme: str, client: Any
+) -> None:
+    """Whatever comes in: what passes at a glance is over TLS, straight from the client, for that one host."""
+    scope = a_scope(*pairs, scheme=scheme, client=client)
+    host = behind_a_proxy.glance(scope, receive)
+    if host is not None:
+        found = behind_a_proxy(scope, receive)
+        assert (found.secure, found.via_proxy, found.host, found.scope) == (True, False, host, scope)

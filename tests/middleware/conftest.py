@@ -93,7 +93,8 @@ def an_exchange(a_connection: Callable[..., Connection]) -> Callable[..., Exchan
     """Make an exchange over TLS."""
 
     def an_exchange(*pairs: tuple[bytes, bytes], **members: Any) -> Exchange:
-        return Exchange(a_connection(*pairs, **{"scheme": "https", **members}), receive, send, None)
+        connection = a_connection(*pairs, **{"scheme": "https", **members})
+        return Exchange(connection.scope, receive, send, None, connection)
 
     return an_exchange
 

@@ -196,7 +196,7 @@ def test_a_nonce_without_a_place(an_exchange: Make) -> None:
 def test_what_a_proof_was_needed_for_is_not_kept(an_exchange: Make) -> None:
     """v5.0.0-14.3.2; an app that set a lifetime of its own knows better."""
     exchange = an_exchange()
-    exchange.proofs["mark"] = object()
+    exchange.proofs = {"mark": object()}
     assert dressed(exchange, JSON)[b"cache-control"] == b"no-store"
     private = (b"cache-control", b"private, max-age=60")
     assert dressed(exchange, JSON, private)[b"cache-control"] == b"private, max-age=60"
