@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import (
@@ -17,8 +18,10 @@ from .access import (
     applications,
     backstop,
     before_body,
+    before_start,
     check_routes,
     described,
+    noted,
     place_documentation,
     walk,
 )
@@ -141,6 +144,7 @@ class Stack:
                 ),
                 verifier=self.guard,
                 before_body=before_body,
+                before_start=before_start,
                 backstop=backstop(deny_unmarked=policy.deny_unmarked),
                 on_exposed_credential=policy.on_exposed_credential,
             )
@@ -175,6 +179,7 @@ class Stack:
         )
         for app in applications(self.app):
             _publish(app)
+            _note(app)
         self._checked = True
 
     async def _live(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,6 +218,25 @@ def guard_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) 
 def _token_verifier(tokens: Tokens, clock: Callable[[], float]) -> AccessTokenVerifier:
     fetcher = tokens.outbound or OutboundPolicy.public_web()
     return AccessTokenVerifier(tokens, fetcher=fetcher, clock=clock)
+
+
+def _note(app: Any) -> None:
+    """Let the layer see the scope an app's router writes to.
+
+    Raises:
+        ConfigurationError: the router keeps the way it handles requests elsewhere.
+    """
+    router = getattr(app, "router", app)
+    inner = getattr(router, "middleware_stack", None)  # Public by its name, and not documented.
+    if not isinstance(router, Router) or hasattr(inner, SECURED):
+        return
+    if not callable(inner):
+        raise ConfigurationError(
+            "The routers of this Starlette cannot be watched.", fix="Use a release of Starlette this package names."
+        )
+    note = noted(inner)
+    setattr(note, SECURED, True)
+    router.middleware_stack = note  # type: ignore[assignment]  # An awaitable is all its caller wants.
 
 
 def _publish(app: Any) -> None:

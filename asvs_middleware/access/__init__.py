@@ -3,7 +3,7 @@
 from .caller import VerifiedCaller
 from .decorators import public, sensitive
 from .documentation import Documentation, place_documentation
-from .enforce import backstop, before_body
+from .enforce import backstop, before_body, before_start, noted
 from .guard import Guard
 from .marks import Public, Sensitive
 from .openapi import described
@@ -19,8 +19,10 @@ __all__ = [
     "applications",
     "backstop",
     "before_body",
+    "before_start",
     "check_routes",
     "described",
+    "noted",
     "place_documentation",
     "public",
     "sensitive",

@@ -20,10 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..connection.exchange import exchange_of
 from ..errors import ConfigurationError
 from .enforce import authorize, connection_in, proven
-from .marks import MARK, Bound, Mark, Public, Sensitive, public_mark, sensitive_mark
-
-ENFORCED: Final = "__asvs_enforced__"
-"""Set on what enforces a mark itself, as opposed to what merely carries one."""
+from .marks import ENFORCED, MARK, Bound, Mark, Public, Sensitive, public_mark, sensitive_mark
 
 DEPENDENCY: Final = "asvs_verified_caller_"
 """The name of the leading parameter FastAPI sees."""
@@ -93,17 +90,6 @@ class MarkedApp:
         if exchange is not None:
             exchange.covered = True
         await self.app(scope, receive, send)
-
-
-def enforces(endpoint: Any, method: str = "GET") -> bool:
-    """Whether the endpoint itself refuses to run without the proof its mark asks for.
-
-    Of a class, `dispatch` does, or the method's handler; a subclass may have replaced either.
-    """
-    if isinstance(endpoint, type):
-        own = getattr(endpoint, MARK, None) is not None
-        endpoint = getattr(endpoint, "dispatch" if own else method.lower(), None)
-    return bool(getattr(endpoint, ENFORCED, False))
 
 
 def _marked(endpoint: Any, mark: Mark) -> Any:

@@ -30,7 +30,7 @@ _ASSETS: Final = {
     "redoc.standalone.js": re.compile(rb"https://[^\"']+/redoc\.standalone\.js"),
     "favicon.png": re.compile(rb"https://fastapi\.tiangolo\.com/img/favicon\.png"),
 }
-_PLAIN: Final = re.compile(r"[\w/.~-]*", re.ASCII)
+_PLAIN: Final = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 _FONTS: Final = re.compile(rb"<link href=\"https://fonts\.googleapis\.com[^>]*>")
 
 

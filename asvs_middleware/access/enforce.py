@@ -11,13 +11,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Router
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import events
 from ..connection.exchange import Exchange, exchange_of
 from ..errors import AccessDenied, Misconfigured
 from .caller import VerifiedCaller
-from .marks import Sensitive, mark_of
+from .marks import Sensitive, enforces, mark_of
 
 SECURED: Final = "__asvs_secured__"
 """Set on an app that has a policy of its own: its routes are its own start-up check's business."""
@@ -56,6 +56,8 @@ async def authorize(scope: Mapping[str, Any], mark: Sensitive) -> VerifiedCaller
             raise Refused(refusal) from None
         exchange.proofs = {**exchange.proofs, mark: proof}
         exchange.scope["state"]["caller"] = proof
+    if "state" in scope:  # A middleware may have put another state in its place.
+        scope["state"]["caller"] = proof
     return proof
 
 
@@ -84,13 +86,27 @@ def connection_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnecti
 
 def before_body(exchange: Exchange) -> Awaitable[None] | None:
     """Verify the caller when the app first reads from the client and routing is done: no body is read in vain."""
-    scope = exchange.scope
+    scope = exchange.routed
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return None  # A middleware reads before routing; the endpoint's own call will ask.
     exchange.settled = True
     mark = mark_of(endpoint, scope.get("method", "GET"))
     return _discard(scope, mark) if isinstance(mark, Sensitive) else None
+
+
+def before_start(exchange: Exchange, start: Message) -> Awaitable[None] | None:
+    """Verify the caller before a response starts that came without the endpoint having been called.
+
+    Where a middleware has read the body, the app may answer one it cannot parse before the guard's turn has come.
+    """
+    endpoint, method = exchange.routed.get("endpoint"), exchange.routed.get("method", "GET")
+    if endpoint is None or _is_the_routers_405(exchange, start):
+        return None
+    mark = mark_of(endpoint, method)
+    if isinstance(mark, Sensitive) and mark not in exchange.proofs and enforces(endpoint, method):
+        return _discard(exchange.routed, mark)
+    return None
 
 
 async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
@@ -100,22 +116,23 @@ async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
 def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDenied | None]:
     """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one.
 
-    A 405 passes: the router sends it in place of the endpoint, which did not run. So do errors and redirects of a
+    A router's own 405 passes: it is sent in place of the endpoint, which did not run. So do errors and redirects of a
     router that found no endpoint; content does not, for then a route served it that names none (FastAPI's frontend()).
     """
 
     def look(exchange: Exchange, start: Message) -> AccessDenied | None:
-        scope = exchange.scope
+        scope = exchange.routed
         endpoint = scope.get("endpoint")
-        if endpoint is None:
+        if endpoint is exchange.reached:  # The innermost router named none of its own.
             served = "router" in scope and _is_content(start)
             return _unmarked("A route that names no endpoint") if served and denies(exchange) else None
-        if start.get("status") == _METHOD_NOT_ALLOWED:
+        if _is_the_routers_405(exchange, start):
             return None
         mark = mark_of(endpoint, scope.get("method", "GET"))
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
-        if mark is None and denies(exchange) and opaque(endpoint):
+        # Documentation that lies behind a middleware of its mount is out of reach for `docs=`.
+        if mark is None and (denies(exchange) or _is_documentation(endpoint)) and opaque(endpoint):
             return _unmarked(f"The endpoint {name_of(endpoint)}")
         return None
 
@@ -128,6 +145,37 @@ def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDeni
 def _is_content(start: Message) -> bool:
     status: int = start.get("status", 200)  # A WebSocket's accept has none.
     return start.get("type") != "websocket.close" and (status < _REDIRECTS or status == _NOT_MODIFIED)
+
+
+def _is_the_routers_405(exchange: Exchange, start: Message) -> bool:
+    """Whether this is the 405 of a router that knows the path and not the method, and not an endpoint's own."""
+    if start.get("status") != _METHOD_NOT_ALLOWED:
+        return False
+    endpoint, method = exchange.routed.get("endpoint"), exchange.routed.get("method", "GET")
+    if isinstance(endpoint, type):
+        return getattr(endpoint, method.lower(), None) is None
+    methods = getattr(exchange.routed.get("route"), "methods", None)
+    return methods is not None and method not in methods
+
+
+def _is_documentation(endpoint: Any) -> bool:
+    return getattr(endpoint, "__module__", None) == "fastapi.applications"
+
+
+def noted(route: ASGIApp) -> ASGIApp:
+    """Return what routes a request and keeps the scope the router writes to: a middleware may have copied the layer's.
+
+    Args:
+        route: the router's own way of handling a request.
+    """
+
+    def note(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        exchange = exchange_of(scope)
+        if exchange is not None:
+            exchange.routed, exchange.reached = scope, scope.get("endpoint")
+        return route(scope, receive, send)
+
+    return note
 
 
 def opaque(app: Any) -> bool:

@@ -19,6 +19,9 @@ from ..waivers import stated_reason
 MARK: Final = "__asvs_mark__"
 """The attribute a mark is found under, on a function, a class or an ASGI app."""
 
+ENFORCED: Final = "__asvs_enforced__"
+"""Set on what enforces a mark itself, as opposed to what merely carries one."""
+
 Bound = Literal["mtls"]
 
 
@@ -91,12 +94,25 @@ def public_mark(*, reason: str) -> Public:
 def mark_of(endpoint: Any, method: str = "GET") -> Mark | None:
     """Return the mark of an endpoint; of a class-based endpoint without one, that of the method's handler."""
     found = getattr(endpoint, MARK, None)
+    if isinstance(found, Public) and inspect.isclass(endpoint) and MARK not in vars(endpoint):
+        found = None  # The reason was given for another class; this one may do more.
     if found is None and inspect.isclass(endpoint):
         handler = getattr(endpoint, method.lower(), None) or (
             getattr(endpoint, "get", None) if method == "HEAD" else None
         )
         found = getattr(handler, MARK, None)
     return found if isinstance(found, (Sensitive, Public)) else None
+
+
+def enforces(endpoint: Any, method: str = "GET") -> bool:
+    """Whether the endpoint itself refuses to run without the proof its mark asks for.
+
+    Of a class, `dispatch` does, or the method's handler; a subclass may have replaced either.
+    """
+    if isinstance(endpoint, type):
+        own = getattr(endpoint, MARK, None) is not None
+        endpoint = getattr(endpoint, "dispatch" if own else method.lower(), None)
+    return bool(getattr(endpoint, ENFORCED, False))
 
 
 def _age(given: object) -> timedelta:

@@ -12,9 +12,9 @@ from typing import Any
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from ..errors import ConfigurationError
-from .decorators import DEPENDENCY, MarkedApp, enforces
+from .decorators import DEPENDENCY, MarkedApp
 from .enforce import SECURED, name_of, opaque
-from .marks import MARK, Mark, Public, Sensitive, mark_of
+from .marks import MARK, Mark, Public, Sensitive, enforces, mark_of
 
 _OWN_POLICY = Public(reason="secured by its own policy")
 _HANDLERS = ("get", "head", "post", "put", "patch", "delete", "options", "query")

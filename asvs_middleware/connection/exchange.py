@@ -38,6 +38,8 @@ class Exchange:
         started: the response has begun.
         answered: the layer itself sent the answer; whatever the app still sends is dropped.
         settled: the endpoint was known, and its mark looked at, before the body was read.
+        routed: the scope the innermost router writes to: the same, or a copy some middleware made.
+        reached: the endpoint that stood there when that router began, so that its own can be told from it.
         outer: the exchange of the layer around this one, where this one brings no guard of its own.
         nonce: the nonce of this response, once one was asked for.
         sends_hsts: the response may carry HSTS; None where nobody has asked yet.
@@ -53,8 +55,10 @@ class Exchange:
         "nonce",
         "outer",
         "proofs",
+        "reached",
         "receive",
         "refusal",
+        "routed",
         "scope",
         "send",
         "sends_hsts",
@@ -80,6 +84,8 @@ class Exchange:
         self.send = send
         self.verifier = verifier
         self.covered = self.started = self.answered = self.settled = False
+        self.routed: Mapping[str, Any] = scope
+        self.reached: Any = None
         self.outer: Exchange | None = None
         self.proofs: Mapping[Any, Any] = NO_PROOFS
         self.refusal: AccessDenied | None = None

@@ -38,6 +38,10 @@ class Connection(NamedTuple):
     via_proxy: bool
     authorization: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        """Name the two ends: scope and fields hold tokens, cookies and the query (v5.0.0-16.2.5)."""
+        return f"Connection(peer={self.transport.peer!r}, client={self.client!r}, secure={self.secure!r})"
+
     @property
     def method(self) -> str:
         """The request method; a WebSocket handshake is a GET (RFC 6455 section 4.1)."""
@@ -106,8 +110,8 @@ class ConnectionReader:
                 client = scope.get("client")
                 peer = client[0] if client else None
             else:
-                peer, secure, _ = read_transport(scope, receive)
-                if not secure:
+                peer, secure, _, reached = read_transport(scope, receive)
+                if not (secure and reached):
                     return None
             if is_proxy is not None and is_proxy(peer):
                 return None
@@ -175,6 +179,8 @@ def _as_the_transport_says(connection: Connection, told: set[str | None] | None)
     peer = connection.transport.peer
     if told is not None:
         _tell(peer, told)
+        if not connection.transport.reached:  # Somebody before us may have written the scheme from these very fields.
+            connection = connection._replace(secure=False)
     pairs = [pair for pair in connection.scope["headers"] if pair[0] not in FORWARDED]
     return _put_right(connection._replace(client=None if peer == UNIX else peer), pairs)
 

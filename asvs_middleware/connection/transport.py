@@ -14,11 +14,19 @@ from .networks import UNIX
 
 
 class Transport(NamedTuple):
-    """Facts of one connection; `peer` is an address, `unix`, or None when nobody says."""
+    """Facts of one connection.
+
+    Attributes:
+        peer: an address, `unix`, or None when nobody says.
+        secure: TLS is spoken.
+        tls: the TLS object, where the server has one.
+        reached: the transport itself says so, and not the scope.
+    """
 
     peer: str | None
     secure: bool
     tls: ssl.SSLObject | None
+    reached: bool = True
 
 
 def read_transport(scope: Scope, receive: Receive) -> Transport:
@@ -26,7 +34,7 @@ def read_transport(scope: Scope, receive: Receive) -> Transport:
     probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
     if probe is None:
         client = scope.get("client")
-        return Transport(_address(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None)
+        return Transport(_address(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None, False)
     tls = probe("ssl_object")
     return Transport(_address(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
 

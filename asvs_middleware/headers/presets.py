@@ -4,6 +4,7 @@ docs/explanation/defaults.md gives each default its reason. No header is sent th
 server checks and writes each of them on every response.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -125,6 +126,13 @@ _ONLY: Final[dict[Preset, Pair]] = {
 }
 
 
+_ANYWHERE: Final = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*:|(?:[a-z][a-z0-9+.-]*://)?\*(?::(?:\*|[0-9]+))?(?:/.*)?)\Z", re.IGNORECASE
+)
+"""A scheme alone, or any host."""
+_HARMLESS: Final = frozenset({"'report-sample'", "'strict-dynamic'", "'wasm-unsafe-eval'", "'unsafe-hashes'"})
+
+
 def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
     if level < 2:
         return
@@ -134,21 +142,44 @@ def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
                 f"The Content-Security-Policy lacks {directive} 'none', which v5.0.0-3.4.3 asks for at level {level}.",
                 fix=f"Add {directive}: [\"'none'\"], or state level=1.",
             )
-    scripts = policy.directives.get("script-src", policy.directives.get("default-src"))
-    if scripts is None:
+    if not {"script-src", "default-src"} & set(policy.directives):
         raise ConfigurationError(
             f"The Content-Security-Policy lets scripts come from anywhere; v5.0.0-3.4.3 forbids it at level {level}.",
             fix="Add script-src with an allowlist, nonces or hashes, or default-src: [\"'none'\"].",
         )
-    if level >= 3 and not any(source in {NONCE, "'none'"} or source.startswith("'sha") for source in scripts):
+    for directive in ("script-src", "script-src-elem", "script-src-attr"):
+        _check_scripts(directive, policy.directives.get(directive, ()), level)
+    if "script-src" not in policy.directives:
+        _check_scripts("default-src", policy.directives["default-src"], level)
+    if any(_ANYWHERE.match(source) for source in policy.directives.get("frame-ancestors", ())):
         raise ConfigurationError(
-            "The Content-Security-Policy allows scripts without nonce or hash; v5.0.0-3.4.3 asks for them at level 3.",
-            fix="Put NONCE or hashes into script-src, or state level=2.",
+            f"The Content-Security-Policy's frame-ancestors lets any site frame a page; v5.0.0-3.4.6, level {level}.",
+            fix="Name the origins that may.",
         )
     if "frame-ancestors" not in policy.directives:
         raise ConfigurationError(
             f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",
             fix="Add frame-ancestors: [\"'none'\"], or the origins that may frame the pages.",
+        )
+
+
+def _check_scripts(directive: str, sources: Sequence[str], level: int) -> None:
+    named = [source for source in sources if source == NONCE or source.startswith("'sha")]
+    if "'strict-dynamic'" in sources and named:
+        return  # Browsers then ignore hosts, schemes and 'unsafe-inline' (CSP 3 section 8.2).
+    anywhere = [source for source in sources if _ANYWHERE.match(source)]
+    inline = ["'unsafe-inline'"] * ("'unsafe-inline'" in sources and not named)
+    if anywhere or inline:
+        raise ConfigurationError(
+            f"The Content-Security-Policy's {directive} holds {', '.join(anywhere + inline)}, so injected script runs; "
+            f"v5.0.0-3.4.3 forbids it at level {level}.",
+            fix="Name the hosts, or use NONCE or hashes.",
+        )
+    unnamed = [source for source in sources if source not in named and source != "'none'"]
+    if level >= 3 and directive != "script-src-attr" and [one for one in unnamed if one not in _HARMLESS]:
+        raise ConfigurationError(
+            "The Content-Security-Policy allows scripts without nonce or hash; v5.0.0-3.4.3 asks for them at level 3.",
+            fix=f"Leave nothing but NONCE, hashes and 'strict-dynamic' in {directive}, or state level=2.",
         )
 
 

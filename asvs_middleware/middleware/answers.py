@@ -18,15 +18,25 @@ from .verdict import Redirect
 _POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 
-async def answer(verdict: AccessDenied | Redirect, exchange: Exchange, dress: Dress) -> None:
-    """Send the answer and write the event; whatever the app sends afterwards is dropped."""
+async def answer(
+    verdict: AccessDenied | Redirect, exchange: Exchange, dress: Dress, *, instead_of: Message | None = None
+) -> None:
+    """Send the answer and write the event; whatever the app sends afterwards is dropped.
+
+    Args:
+        verdict: what to answer.
+        exchange: the request.
+        dress: puts the headers on.
+        instead_of: the response start of the app this replaces; what CORS put there stays, or no page of another origin
+            could read the refusal.
+    """
     exchange.answered = exchange.started = True
     if isinstance(verdict, Redirect):
         body, head = b"", _head(308, b"text/plain; charset=utf-8", b"", [(b"location", verdict.location.encode())])
     else:
         report(verdict, exchange.connection)
         body = json.dumps(_problem(verdict)).encode()
-        head = _head(verdict.status, b"application/problem+json", body, list(verdict.headers))
+        head = _head(verdict.status, b"application/problem+json", body, [*verdict.headers, *_cors(instead_of)])
     if isinstance(verdict, TLSRequired) and exchange.connection.scope.get("http_version", "1.1") < "2":
         head["headers"].append((b"connection", b"close"))
     if exchange.connection.scope["type"] == "websocket":
@@ -64,10 +74,16 @@ def report(refusal: AccessDenied, connection: Connection) -> None:
             "kind": scope["type"],
             "method": connection.method,
             "scheme": scope.get("scheme"),
-            "host": None if connection.host is None else connection.host.decode("latin-1"),
+            # What stands before an at sign may be a password.
+            "host": None if connection.host is None else connection.host.rpartition(b"@")[2].decode("latin-1"),
             "path": scope["path"],
         },
     )
+
+
+def _cors(start: Message | None) -> list[tuple[bytes, bytes]]:
+    theirs = () if start is None else start.get("headers") or ()
+    return [(name, value) for name, value in theirs if name.startswith(b"access-control-") or name == b"vary"]
 
 
 def _problem(refusal: AccessDenied) -> dict[str, str | int]:

@@ -15,12 +15,15 @@ from .dress import Dress
 
 Backstop = Callable[[Exchange, Message], AccessDenied | None]
 BeforeBody = Callable[[Exchange], Awaitable[None] | None]
+BeforeStart = Callable[[Exchange, Message], Awaitable[None] | None]
 Carry = Callable[[Exchange], Coroutine[None, None, None]]
 
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept", "websocket.close"})
 
 
-def carrier(app: ASGIApp, *, dress: Dress, before_body: BeforeBody, backstop: Backstop) -> Carry:
+def carrier(
+    app: ASGIApp, *, dress: Dress, before_body: BeforeBody, before_start: BeforeStart, backstop: Backstop
+) -> Carry:
     """Return what runs the app for one exchange; `fuse` says what the arguments are."""
 
     def on_receive(exchange: Exchange) -> Awaitable[Message]:
@@ -32,16 +35,29 @@ def carrier(app: ASGIApp, *, dress: Dress, before_body: BeforeBody, backstop: Ba
     def on_send(exchange: Exchange, message: Message) -> Awaitable[None]:
         if exchange.started or message["type"] not in _STARTS:
             return exchange.nothing(message) if exchange.answered else exchange.send(message)
+        if exchange.refusal is None and (verification := before_start(exchange, message)) is not None:
+            return start_after(verification, exchange, message)
+        return start(exchange, message)
+
+    def start(exchange: Exchange, message: Message) -> Awaitable[None]:
         refusal = exchange.refusal or backstop(exchange, message)
         if refusal is not None:
             exchange.refusal = refusal
-            return answer(refusal, exchange, dress)
+            return answer(refusal, exchange, dress, instead_of=message)
         if message["type"] == "websocket.close":
             return deny_websocket(exchange, dress)
         exchange.started = True
         if exchange.outer is not None:
             exchange.nonce = exchange.outer.nonce
         return exchange.send(message if message["type"] == "websocket.accept" else dress(exchange, message))
+
+    async def start_after(verification: Awaitable[None], exchange: Exchange, message: Message) -> None:
+        try:
+            await verification
+        except Exception:
+            if exchange.refusal is None:
+                raise
+        await start(exchange, message)
 
     async def carry(exchange: Exchange) -> None:
         """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""

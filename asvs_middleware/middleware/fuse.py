@@ -14,7 +14,7 @@ from ..connection import Connection, Read, is_public_name
 from ..connection.exchange import SCOPE_KEY, Exchange, Verifier, exchange_of
 from ..errors import AccessDenied, Misconfigured
 from .answers import answer
-from .carry import Backstop, BeforeBody, carrier
+from .carry import Backstop, BeforeBody, BeforeStart, carrier
 from .dress import Dress
 from .verdict import Gate
 
@@ -31,6 +31,7 @@ def fuse(
     gates: Sequence[Gate] = (),
     verifier: Verifier | None = None,
     before_body: BeforeBody = lambda _exchange: None,
+    before_start: BeforeStart = lambda _exchange, _start: None,
     backstop: Backstop = lambda _exchange, _start: None,
     on_exposed_credential: ExposedCredentialHook | None = None,
 ) -> ASGIApp:
@@ -43,11 +44,12 @@ def fuse(
         gates: judged in order; the first verdict answers.
         verifier: makes the proofs that marked endpoints ask for.
         before_body: looks at the endpoint's mark when the app first reads from the client.
+        before_start: looks at it again when the response starts; what it returns is awaited first.
         backstop: looks at the endpoint's mark when the response starts; a refusal replaces the response.
         on_exposed_credential: called when a credential came over plaintext, before the refusal is sent.
     """
     cleared: dict[bytes, bool] = {}  # Hosts of ordinary requests that pass every gate, and whether they get HSTS.
-    carry = carrier(app, dress=dress, before_body=before_body, backstop=backstop)
+    carry = carrier(app, dress=dress, before_body=before_body, before_start=before_start, backstop=backstop)
 
     def layer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or SCOPE_KEY in scope:

@@ -130,6 +130,13 @@ async def test_page_without_a_layer(ask: Any) -> None:
     assert "'nonce-'" in page.headers["content-security-policy"]
 
 
+async def test_a_prefix_that_names_another_host(ask: Any) -> None:
+    """Below a mount for any path, `//evil.example` would send the page to another host for its scripts."""
+    app = secure(Starlette(routes=[Mount("/{tenant:path}", FastAPI())]), policy(docs="public"))
+    assert (await ask(app, "/tenant/one/docs")).status_code == 200
+    assert (await ask(app, "https://api.example.com//evil.example/docs")).status_code == 404
+
+
 @pytest.mark.parametrize("name", ['"><script>alert(1)', "';alert(1);'", "a b", "<"])
 async def test_a_prefix_the_caller_wrote(name: str, ask: Any) -> None:
     """Below a mount with a parameter the page would hold what the caller wrote, under a good nonce."""

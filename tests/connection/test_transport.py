@@ -88,12 +88,14 @@ def test_tls_without_its_object(a_scope: Make, receive_over: Make) -> None:
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        pytest.param({"scheme": "https"}, Transport("10.0.0.9", True, None), id="https"),
-        pytest.param({"scheme": "wss"}, Transport("10.0.0.9", True, None), id="wss"),
-        pytest.param({"scheme": "HTTPS"}, Transport("10.0.0.9", False, None), id="a scheme no server writes"),
-        pytest.param({"client": None}, Transport(None, False, None), id="no client"),
-        pytest.param({"client": ["10.0.0.9", 1]}, Transport("10.0.0.9", False, None), id="client as a list"),
-        pytest.param({"client": ("fe80::1%eth0", 1)}, Transport("fe80::1", False, None), id="client with a zone"),
+        pytest.param({"scheme": "https"}, Transport("10.0.0.9", True, None, False), id="https"),
+        pytest.param({"scheme": "wss"}, Transport("10.0.0.9", True, None, False), id="wss"),
+        pytest.param({"scheme": "HTTPS"}, Transport("10.0.0.9", False, None, False), id="a scheme no server writes"),
+        pytest.param({"client": None}, Transport(None, False, None, False), id="no client"),
+        pytest.param({"client": ["10.0.0.9", 1]}, Transport("10.0.0.9", False, None, False), id="client as a list"),
+        pytest.param(
+            {"client": ("fe80::1%eth0", 1)}, Transport("fe80::1", False, None, False), id="client with a zone"
+        ),
     ],
 )
 def test_out_of_reach(a_scope: Make, holder: Any, members: dict[str, Any], expected: Transport) -> None:
@@ -107,7 +109,7 @@ async def test_members_a_server_may_leave_out(a_scope: Make, receive: Any) -> No
     """A scope without client and scheme is plaintext from nobody."""
     scope = a_scope()
     del scope["client"], scope["scheme"]
-    assert read_transport(scope, receive) == Transport(None, False, None)
+    assert read_transport(scope, receive) == Transport(None, False, None, False)
 
 
 @pytest.mark.anyio

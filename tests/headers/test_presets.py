@@ -110,6 +110,18 @@ def test_what_an_operator_chose() -> None:
             {"script_src": ["'self'"]}, 3, "without nonce or hash.*or state level=2", id="own scripts at level 3"
         ),
         pytest.param({"default_src": ["'self'"]}, 3, "without nonce or hash", id="own everything at level 3"),
+        pytest.param({"script_src": [NONCE, "*"]}, 3, r"script-src holds \*, so injected", id="a nonce, and anybody"),
+        pytest.param({"script_src": [NONCE, "https:"]}, 2, "script-src holds https:", id="a nonce, and any https host"),
+        pytest.param({"script_src": ["https://*:443"]}, 2, "holds https://", id="any host in other words"),
+        pytest.param({"script_src": ["'unsafe-inline'"]}, 2, "holds 'unsafe-inline'", id="inline script"),
+        pytest.param(
+            {"script_src": [NONCE], "script_src_elem": ["*"]}, 2, "script-src-elem holds", id="elements from anywhere"
+        ),
+        pytest.param(
+            {"script_src": [NONCE], "script_src_attr": ["'unsafe-inline'"]}, 2, "script-src-attr", id="inline handlers"
+        ),
+        pytest.param({"script_src": [NONCE, "cdn.example"]}, 3, "without nonce or hash", id="a nonce, and a host"),
+        pytest.param({"frame_ancestors": ["*"]}, 2, "lets any site frame", id="framed by anyone"),
     ],
 )
 def test_a_policy_below_the_level_stops_the_start_up(changes: Any, level: int, message: str) -> None:
@@ -126,6 +138,14 @@ def test_a_policy_below_the_level_stops_the_start_up(changes: Any, level: int, m
         ),
         pytest.param({"frame_ancestors": ["https://portal.example"]}, 3, id="a frame at level 3"),
         pytest.param({"script_src": [NONCE]}, 3, id="nonces at level 3"),
+        pytest.param(
+            {"script_src": [NONCE, "'strict-dynamic'", "https:", "'unsafe-inline'"]},
+            3,
+            id="what strict-dynamic ignores",
+        ),
+        pytest.param({"default_src": ["'self'"], "script_src": [NONCE]}, 3, id="own images at level 3"),
+        pytest.param({"script_src": [NONCE, "'unsafe-inline'"]}, 2, id="inline for browsers that know no nonce"),
+        pytest.param({"script_src": ["cdn.example", "https://*.shop.example"]}, 2, id="an allowlist"),
         pytest.param(
             {"script_src": ["'sha256-RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc='"]}, 3, id="hashes at level 3"
         ),

@@ -1,0 +1,237 @@
+"""What attackers found once: each of these passed, and may never pass again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Host, Mount, Route, Router
+
+from asvs_middleware import SecurityPolicy, TLSOnlyMiddleware, public, secure, sensitive
+from asvs_middleware.errors import ConfigurationError
+from asvs_middleware.stack import stack_of
+
+pytestmark = pytest.mark.anyio
+open_to_all = public(reason="open in this test")
+
+
+def policy(idp: Any, **choices: Any) -> SecurityPolicy:
+    return SecurityPolicy.api(hosts=["api.example.com"], tokens=idp.tokens(), **choices)
+
+
+async def leak(scope: Any, receive: Any, send: Any) -> None:
+    await PlainTextResponse("SECRET")(scope, receive, send)
+
+
+class Copying:
+    """A middleware as many are written: it hands on a scope of its own."""
+
+    def __init__(self, app: Any, **members: Any) -> None:
+        self.app, self.members = app, members
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app({**scope, **self.members} if scope["type"] == "http" else scope, receive, send)
+
+
+def with_frontend(folder: Path) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    if not hasattr(app, "frontend"):
+        app.router.default = leak  # Older ones have none.
+        return app
+    (folder / "index.html").write_text("<b>SECRET</b>")
+    app.frontend("/", directory=folder)
+    return app
+
+
+def a_404_that_answers() -> Starlette:
+    async def found_nothing(request: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse("SECRET")
+
+    return Starlette(exception_handlers={404: found_nothing})
+
+
+@pytest.mark.parametrize("kind", ["frontend", "default", "host", "404 handler"])
+async def test_content_of_a_mounted_router_that_names_no_endpoint(
+    idp: Any, ask: Any, tmp_path: Path, kind: str
+) -> None:
+    """Deny means that no route serves content nobody marked, however deep its router stands."""
+    routes: dict[str, Any] = {
+        "frontend": lambda: Mount("/m", with_frontend(tmp_path)),
+        "default": lambda: Mount("/m", Router(default=leak)),
+        "host": lambda: Host("api.example.com", Router(default=leak)),
+        "404 handler": lambda: Mount("/m", a_404_that_answers()),
+    }
+    app = secure(Starlette(routes=[routes[kind]()]), policy(idp))
+    response = await ask(app, "/m/")
+    assert response.status_code == 403
+    assert "SECRET" not in response.text
+
+
+@pytest.mark.parametrize("copying", [True, False], ids=["scope copied", "scope as it is"])
+async def test_a_late_route_behind_a_middleware(idp: Any, ask: Any, copying: bool) -> None:
+    """The backstop sees the endpoint the router found, in whatever copy of the scope it wrote it."""
+    app = Starlette(middleware=[Middleware(Copying)] if copying else [])
+    secure(app, policy(idp))
+    assert (await ask(app, "/late")).status_code == 404
+
+    async def late(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("SECRET")
+
+    sensitive()(late)  # Marked, and the bare function registered: the decorators stood in the wrong order.
+    app.router.routes.append(Route("/bare", late))
+    app.router.routes.append(Route("/late", PlainTextResponse("SECRET")))
+    assert (await ask(app, "/late")).status_code == 403
+    assert (await ask(app, "/bare", headers=idp.bearer())).status_code == 500
+
+
+@pytest.mark.parametrize("state", [{"caller": "root"}, {}], ids=["another caller", "empty"])
+async def test_the_caller_is_the_verified_one(idp: Any, ask: Any, state: dict[str, Any]) -> None:
+    """A middleware that puts a state of its own into the scope cannot put a caller there."""
+
+    @sensitive()
+    async def endpoint(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.state.caller.subject[0])
+
+    app = Starlette(routes=[Route("/", endpoint)], middleware=[Middleware(Copying, state=state)])
+    response = await ask(secure(app, policy(idp)), headers=idp.bearer())
+    assert (response.status_code, response.text) == (200, idp.tokens().issuer)
+
+
+@pytest.mark.parametrize("outermost", [False, True], ids=["inside another middleware", "outermost"])
+async def test_a_scheme_somebody_wrote(ask: Any, outermost: bool) -> None:
+    """Where the transport is out of reach, forwarded fields of nobody trusted make a request plaintext, never TLS."""
+    app = FastAPI()
+
+    @app.get("/secret")
+    async def secret() -> str:
+        return "SECRET"
+
+    app.add_middleware(TLSOnlyMiddleware, hosts=["api.example.com"])
+    if not outermost:
+
+        @app.middleware("http")
+        async def timing(request: Request, call_next: Any) -> Any:
+            return await call_next(request)
+
+    believed = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+    assert (await ask(app, "/secret", headers=believed)).status_code == 403
+    assert (await ask(app, "/secret")).status_code == 200
+
+
+class Order(BaseModel):
+    """What a caller sends."""
+
+    number: int
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}"], ids=["no JSON", "no order"])
+async def test_a_body_some_middleware_has_read(idp: Any, ask: Any, events: Any, body: bytes) -> None:
+    """FastAPI may answer a replayed body before the guard's turn: a stranger gets 401 all the same, a caller 422."""
+    app = FastAPI()
+
+    @app.post("/orders")
+    @sensitive()
+    async def orders(order: Order) -> None:
+        """Take an order."""
+
+    @app.middleware("http")
+    async def reading(request: Request, call_next: Any) -> Any:
+        await request.body()
+        return await call_next(request)
+
+    secure(app, policy(idp))
+    sent: dict[str, Any] = {"method": "POST", "content": body}
+    json = {"content-type": "application/json"}
+    assert (await ask(app, "/orders", headers=json, **sent)).status_code == 401
+    assert [event["event"] for event in events()] == ["authn_login_fail"]
+    assert (await ask(app, "/orders", headers={**json, **idp.bearer()}, **sent)).status_code == 422
+
+
+@pytest.mark.parametrize("how", ["middleware of the mount", "wrapped"])
+async def test_documentation_behind_a_wrapper(idp: Any, ask: Any, how: str) -> None:
+    """What `docs=` cannot reach is refused, whatever the default."""
+    sub = FastAPI()
+    mount = (
+        Mount("/sub", sub, middleware=[Middleware(GZipMiddleware)])
+        if how.startswith("middleware")
+        else Mount("/sub", GZipMiddleware(sub))
+    )
+    app = secure(Starlette(routes=[mount]), policy(idp, default="allow", docs="off"))
+    for path in ("/sub/openapi.json", "/sub/docs", "/sub/redoc"):
+        assert (await ask(app, path)).status_code == 403
+
+
+async def test_an_endpoints_own_405(idp: Any, ask: Any) -> None:
+    """Only a router's 405 passes without a mark: it says nothing but that the method is not there."""
+    app = secure(Starlette(), policy(idp))
+    stack_of(app).check()
+
+    async def late(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("SECRET", 405)
+
+    app.router.routes.append(Route("/late", late))
+    assert (await ask(app, "/late")).status_code == 403
+    assert (await ask(app, "/late", method="POST")).status_code == 405
+
+
+async def test_a_class_with_a_405_of_its_own(idp: Any, ask: Any) -> None:
+    """A class-based endpoint answers 405 for a method it lacks, and not for one it has."""
+    app = secure(Starlette(), policy(idp))
+    stack_of(app).check()
+
+    class Late(HTTPEndpoint):
+        async def get(self, request: Request) -> PlainTextResponse:
+            return PlainTextResponse("SECRET", 405)
+
+    app.router.routes.append(Route("/late", Late))
+    assert (await ask(app, "/late")).status_code == 403
+    assert (await ask(app, "/late", method="PUT")).status_code == 405
+
+
+def test_public_is_not_inherited(idp: Any) -> None:
+    """The reason was given for one class; a subclass may do more and needs its own."""
+
+    @open_to_all
+    class Health(HTTPEndpoint):
+        async def get(self, request: Request) -> PlainTextResponse:
+            return PlainTextResponse("up")
+
+    class Admin(Health):
+        async def delete(self, request: Request) -> PlainTextResponse:
+            return PlainTextResponse("gone")
+
+    app = secure(Starlette(routes=[Route("/health", Health), Route("/admin", Admin)]), policy(idp))
+    with pytest.raises(ConfigurationError, match=r"/admin .*Admin\) carries neither"):
+        stack_of(app).check()
+
+
+async def test_cors_can_read_a_refusal(idp: Any, ask: Any) -> None:
+    """What CORSMiddleware put on the replaced response stays, or no page could read the challenge."""
+
+    @sensitive()
+    async def endpoint(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x")
+
+    cors = Middleware(CORSMiddleware, allow_origins=["https://shop.example"], expose_headers=["www-authenticate"])
+    app = secure(Starlette(routes=[Route("/", endpoint)], middleware=[cors]), policy(idp))
+    response = await ask(app, headers={"origin": "https://shop.example"})
+    assert response.status_code == 401
+    assert response.headers["access-control-allow-origin"] == "https://shop.example"
+    assert response.headers["access-control-expose-headers"] == "www-authenticate"
+    assert response.headers["vary"] == "Origin"
+
+
+async def test_a_password_before_the_host(idp: Any, ask: Any, events: Any) -> None:
+    """User information in a Host is not logged."""
+    await ask(secure(Starlette(), policy(idp)), headers={"host": "user:s3cret@api.example.com"})
+    [event] = events()
+    assert event["host"] == "api.example.com"
+    assert "s3cret" not in str(event)
