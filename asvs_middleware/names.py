@@ -1,4 +1,4 @@
-"""A misspelt name is a start-up error that holds the right spelling; nothing is dropped in silence."""
+"""What an operator wrote, said back: a misspelt name with the right spelling, a value without its password."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -22,3 +22,15 @@ def known(name: str, names: Collection[str], *, where: str) -> str:
         f"{where} does not know {name!r}.",
         fix=f"Did you mean {near[0]!r}?" if near else f"Choose from: {', '.join(sorted(names))}.",
     )
+
+
+def quoted(given: object) -> str:
+    """Return what was given for an error's text; not where it may hold a password or a key (v5.0.0-16.2.5).
+
+    What stands before an at sign or behind a question mark may be one, so all of the value stays out.
+
+    >>> quoted("idp.example"), quoted("https://user:secret@idp.example")
+    ("'idp.example'", '(not repeated: it holds @ or ?)')
+    """
+    text = repr(given)
+    return text if {"@", "?"}.isdisjoint(text) else "(not repeated: it holds @ or ?)"

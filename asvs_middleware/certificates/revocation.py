@@ -99,11 +99,25 @@ def read_revocation(sources: Iterable[tuple[str, bytes]], issuers: Sequence[x509
     """
     newest: dict[bytes, RevocationList] = {}
     for where, data in sources:
-        for one in _PEM_LIST.findall(data) or [data]:
+        for one in _lists_in(data, where):
             key, found = _read_list(one, issuers, where)
             if key not in newest or newest[key].age < found.age:
                 newest[key] = found
     return Revocation(newest)
+
+
+def _lists_in(data: bytes, where: str) -> list[bytes]:
+    """Return each list of a file. Text between them is a comment, unless it may be what is left of a newer list."""
+    found: list[bytes] = _PEM_LIST.findall(data)
+    if not found:
+        return [data]
+    rest = _PEM_LIST.sub(b"", data)
+    if b"-----" in rest or not rest.isascii():
+        raise ConfigurationError(
+            f"{where} holds something beside whole lists.",
+            fix="Write the file anew, and in one step: the end of it may be missing.",
+        )
+    return found
 
 
 def issuer_key(issuer: x509.Certificate) -> bytes:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..errors import ConfigurationError, HostRefused
+from ..names import quoted
 from .networks import is_address
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\Z")
@@ -33,7 +34,7 @@ class Hosts:
     def __post_init__(self) -> None:
         if isinstance(self.given, str) or not self.given:
             raise ConfigurationError(
-                f"hosts={self.given!r} names no list of hosts.",
+                f"hosts={quoted(self.given)} names no list of hosts.",
                 fix='List every name clients use, such as hosts=["api.example.com"].',
             )
         names = [_ours(one) for one in self.given]
@@ -105,7 +106,7 @@ def _malformed() -> HostRefused:
 
 
 def _ours(given: object) -> str:
-    problem = f"hosts holds {given!r}, which is no host name."
+    problem = f"hosts holds {quoted(given)}, which is no host name."
     fix = 'Write a name without scheme, port and path, such as "api.example.com", "*.example.com" or "127.0.0.1".'
     if not isinstance(given, str):
         raise ConfigurationError(problem, fix=fix)

@@ -19,7 +19,8 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
     On Python 3.13 the chain OpenSSL built comes with it; before that, and on a resumed session, only the leaf.
 
     Raises:
-        CertificateRefused: the server's `tls` extension holds something that is no certificate.
+        CertificateRefused: the server's `tls` extension holds something that is no certificate, or says that the
+            server could not verify it.
     """
     if connection.via_proxy:
         return ()
@@ -29,7 +30,11 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
 def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
     try:
         tls = (scope.get("extensions") or {}).get("tls") or {}
-        leaf, chain = tls.get("client_cert"), tls.get("client_cert_chain") or ()
+        leaf, chain, fault = tls.get("client_cert"), tls.get("client_cert_chain") or (), tls.get("client_cert_error")
+        if fault:  # Version 0.2 of the extension: a certificate was shown and did not verify.
+            raise CertificateRefused(
+                "The server could not verify the client certificate.", facts={"reason_code": "refused_by_server"}
+            )
         if chain:
             return _der(chain)
         return _der([leaf]) if leaf else ()

@@ -2,7 +2,8 @@
 
 HTTP libraries bound each read, so a server that sends one byte now and then holds a thread for ever. In async code a
 cancel scope ends that. In sync code nothing can interrupt a read, so the socket itself is told how much time is left.
-Not bounded: name resolution, which belongs to the operating system.
+Not bounded in sync code: name resolution, which belongs to the operating system, and connecting to more than one
+address of a name, for each of which HTTP libraries wait in turn.
 """
 
 import ssl
@@ -17,7 +18,7 @@ _ends: ContextVar[float | None] = ContextVar("asvs_middleware_outbound_deadline"
 
 @contextmanager
 def ends_at(moment: float) -> Iterator[None]:
-    """Bound every read and write of bounded sockets in this thread; the moment is one of time.monotonic()."""
+    """Bound handshakes, reads and writes of bounded sockets in this thread; the moment is one of time.monotonic()."""
     token = _ends.set(moment)
     try:
         yield
@@ -26,11 +27,15 @@ def ends_at(moment: float) -> Iterator[None]:
 
 
 def bounded(base: type[ssl.SSLSocket]) -> type[ssl.SSLSocket]:
-    """Return the socket class with reads and writes that keep to ends_at()."""
+    """Return the socket class with handshakes, reads and writes that keep to ends_at()."""
     return type("BoundedSSLSocket", (_BoundedSSLSocket, base), {})
 
 
 class _BoundedSSLSocket(ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        _shorten(self)
+        super().do_handshake(block)
+
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         _shorten(self)
         return super().recv(buflen, flags)

@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import anyio
+import h11
 
 from ..events import emit
 from .deadline import ends_at
@@ -28,7 +29,7 @@ from .errors import (
     TotalTimeExceeded,
     in_library,
 )
-from .handshake import refusal
+from .handshake import hung_up, refusal
 from .origin import Origin, origin_of
 
 STARTED_AT: Final = "asvs_middleware.origin"
@@ -92,11 +93,19 @@ class Guard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One admitted request: whom it goes to and when it must be over (time.monotonic())."""
+    """One admitted request.
+
+    Args:
+        guard: whose limits hold.
+        host: whom it goes to.
+        ends: when it must be over, of time.monotonic().
+        handshakes: TLS versions of the connections made for it, as long as nobody has answered.
+    """
 
     guard: Guard
     host: str
     ends: float
+    handshakes: list[str | None] = field(default_factory=list)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -151,8 +160,15 @@ class Exchange:
 
     def _log_tls_failure(self, error: BaseException, *, before: BaseException | None) -> None:
         """Log what the peer refused after the handshake, such as our certificate with TLS 1.3; the rest is logged."""
-        tls = next((cause for cause in _causes(error, before) if isinstance(cause, ssl.SSLError)), None)
-        if tls is not None and not isinstance(tls, OutboundTLSError | ssl.SSLWantReadError):
+        causes = list(_causes(error, before))
+        tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+        if tls is None:
+            spoke = any(isinstance(cause, h11.ProtocolError) for cause in causes)  # What it said was no HTTP.
+            http = self.guard.http
+            ended = isinstance(error, http.NetworkError | http.RemoteProtocolError) and not spoke
+            if ended and "TLSv1.3" in self.handshakes:
+                hung_up(self.host)
+        elif not isinstance(tls, OutboundTLSError | ssl.SSLWantReadError):
             refusal(self.host, tls)
 
 

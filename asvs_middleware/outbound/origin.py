@@ -1,4 +1,4 @@
-"""Origins (RFC 6454): host and port of an https URL, in one spelling."""
+"""Origins (RFC 6454): host and port of an https URL, and hosts in the one spelling everything here compares."""
 
 import re
 from dataclasses import dataclass
@@ -8,14 +8,17 @@ from typing import Any, Final
 import httpx
 
 from ..errors import ConfigurationError
+from ..names import quoted
 
-_NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
+_NAME: Final = re.compile(r"(?!-)(?!(.*\.)?(0x[0-9a-f]*|[0-9]+)$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
+"""A last label that is a number makes it an address to the system's resolver: 127.1 or 0x7f000001 (RFC 1123, 2.1)."""
+
 _HOST_AND_PORT: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """An https origin; `host` is lower-case ASCII without brackets."""
+    """An https origin; `host` is in the spelling of one_spelling(), without brackets."""
 
     host: str
     port: int = 443
@@ -27,7 +30,19 @@ class Origin:
 
 def origin_of(url: Any) -> Origin:
     """Return the origin of a URL object of the HTTP library, whose scheme is known to be https."""
-    return Origin(url.raw_host.decode("ascii", "backslashreplace").lower(), 443 if url.port is None else url.port)
+    return Origin(one_spelling(url.raw_host.decode("ascii", "backslashreplace")), 443 if url.port is None else url.port)
+
+
+def one_spelling(host: str) -> str:
+    """Return an address as RFC 5952 writes it, a name in lower case.
+
+    >>> one_spelling("0:0:0:0:0:0:0:1"), one_spelling("API.example")
+    ('::1', 'api.example')
+    """
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host.lower()
 
 
 def parse_origin(text: str, *, where: str, resource: bool = False) -> Origin:
@@ -41,10 +56,10 @@ def parse_origin(text: str, *, where: str, resource: bool = False) -> Origin:
     """
     try:
         url = httpx.URL(text)
-    except (httpx.InvalidURL, TypeError, UnicodeError) as error:
+    except (httpx.InvalidURL, TypeError, UnicodeError):
         raise ConfigurationError(
             f"{where} got something that is no URL.", fix='Write it as "https://api.example".'
-        ) from error
+        ) from None  # The library's own text repeats parts of it, which may be those of a password.
     if url.scheme != "https":
         raise ConfigurationError(
             f"{where} got a URL with the scheme {url.scheme!r}.",
@@ -57,10 +72,10 @@ def parse_origin(text: str, *, where: str, resource: bool = False) -> Origin:
     origin = origin_of(url)
     if not 0 < origin.port < 65536:
         raise ConfigurationError(f"{where} got the port {origin.port}.", fix="Ports are 1 to 65535.")
-    if not _is_host(origin.host):
+    if not is_host(origin.host):
         raise ConfigurationError(
             f"{where} got {origin.host!r}, which is no host.",
-            fix="Write one exact name, with no wildcard or final dot.",
+            fix="Write one exact name or address, with no wildcard, final dot or zone.",
         )
     return origin
 
@@ -73,16 +88,17 @@ def parse_host(text: str, *, where: str) -> Origin:
     """
     if not isinstance(text, str) or not _HOST_AND_PORT.fullmatch(text):
         raise ConfigurationError(
-            f"{where} got {text!r}, which is no host.",
+            f"{where} got {quoted(text)}, which is no host.",
             fix='Write one exact host, such as "sso.example" or "sso.example:8443", with no scheme, path or wildcard.',
         )
     return parse_origin(f"https://{text}", where=where)
 
 
-def _is_host(host: str) -> bool:
-    if _NAME.fullmatch(host):
-        return True
-    try:
-        return bool(ip_address(host))
-    except ValueError:
+def is_host(host: object) -> bool:
+    """Whether it is a host in its one spelling: what a peer is called when its certificate was verified."""
+    if not isinstance(host, str) or one_spelling(host) != host:
         return False
+    try:
+        return not getattr(ip_address(host), "scope_id", None)
+    except ValueError:
+        return bool(_NAME.fullmatch(host))

@@ -17,7 +17,7 @@ import httpx
 
 from ..certificates.pins import Pins, render_pin
 from ..errors import ConfigurationError, DependencyUnavailable
-from ..names import known
+from ..names import known, quoted
 from ..tls.client import client_context
 from ..tls.describe import describe
 from ..tls.files import FilePath
@@ -26,10 +26,11 @@ from .deadline import bounded
 from .errors import OutboundRefused
 from .guard import Guard
 from .handshake import HandshakeJudge
-from .origin import Origin, parse_host, parse_origin
+from .origin import Origin, is_host, parse_host, parse_origin
 from .transport import guarded, guarded_async
 
 FETCH_TIME: Final = timedelta(seconds=5)
+LONGEST_TIME: Final = timedelta(days=1)
 
 _CLIENT_OPTIONS: Final = frozenset(
     {
@@ -60,12 +61,13 @@ class OutboundPolicy:
     Args:
         trust: PEM file of the only trust anchors; None for the public web.
         hosts: origins every client of this policy may call, beside its own base_url.
-        pins: by host.
+        pins: by host, each written as describe() shows it; pin() takes every spelling.
         identity: files of the client certificate and its key.
         password: of that key.
         profile: a name in tls.GUIDELINES.
         max_bytes: of one response's body.
-        total_time: for one hop, from connecting to the last byte.
+        total_time: for one hop, from connecting to the last byte; a day at most. In sync code each further address
+            of a name that does not answer may take as long again.
         clock: now, for expiry dates.
 
     Raises:
@@ -84,8 +86,9 @@ class OutboundPolicy:
     _context: ssl.SSLContext = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _positive(self.max_bytes, "max_bytes")
-        _positive(self.total_time.total_seconds(), "total_time")
+        _check_limits(self.max_bytes, self.total_time)
+        for host, pins in self.pins.items():
+            _check_pins(host, pins)
         object.__setattr__(self, "pins", MappingProxyType(dict(self.pins)))  # Nobody changes ours afterwards.
         context = client_context(
             at=self.clock(),
@@ -110,11 +113,8 @@ class OutboundPolicy:
 
     def pin(self, host: str, pins: Pins) -> "OutboundPolicy":
         """Return the policy with the keys that a host, on whatever port, may show."""
-        if not isinstance(pins, Pins):
-            raise ConfigurationError(
-                f"pin({host!r}) got no Pins.", fix='Write Pins("sha256/...", "sha256/..."): two keys at least.'
-            )
         name = parse_host(host, where="pin()")
+        _check_pins(name.host, pins)
         if name.port != 443:
             raise ConfigurationError(f"pin({host!r}) got a port.", fix=f"Write {name.host!r}: pins hold on every port.")
         return replace(self, pins={**self.pins, name.host: pins})
@@ -239,10 +239,28 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     return {known(name, _CLIENT_OPTIONS, where="OutboundPolicy's client"): value for name, value in options.items()}
 
 
-def _positive(number: float, name: str) -> None:
-    if number <= 0:
+def _check_limits(max_bytes: object, total_time: object) -> None:
+    if type(max_bytes) is not int or max_bytes <= 0:
         raise ConfigurationError(
-            f"OutboundPolicy({name}) is {number}.", fix="Give more than zero; there is no unlimited."
+            f"OutboundPolicy(max_bytes) is {max_bytes!r}.",
+            fix="Give a whole number above zero; there is no unlimited.",
+        )
+    if not isinstance(total_time, timedelta) or not timedelta() < total_time <= LONGEST_TIME:
+        raise ConfigurationError(
+            f"OutboundPolicy(total_time) is {total_time!r}.",
+            fix="Give a timedelta above zero, of one day at most; there is no unlimited.",
+        )
+
+
+def _check_pins(host: object, pins: object) -> None:
+    if not is_host(host):
+        raise ConfigurationError(
+            f"OutboundPolicy(pins=...) has {quoted(host)}, and no peer is called that.",
+            fix="Add pins with .pin(host, ...), which takes every spelling of a host.",
+        )
+    if not isinstance(pins, Pins):
+        raise ConfigurationError(
+            f"The pins of {host!r} are no Pins.", fix='Write Pins("sha256/...", "sha256/..."): two keys at least.'
         )
 
 

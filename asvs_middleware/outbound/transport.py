@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import in_library
 from .guard import Exchange, Guard
+from .handshake import handshakes_noted
 
 
 def guarded(guard: Guard, context: ssl.SSLContext) -> Any:
@@ -33,8 +34,9 @@ class GuardedTransport:
     def handle_request(self, request: Any) -> Any:
         """Return the response; its body is bounded while it is read."""
         exchange = self._guard.admit(request)
-        with exchange.watched():
+        with exchange.watched(), handshakes_noted(exchange.handshakes):
             response = self._inner.handle_request(request)
+        exchange.handshakes.clear()
         response.stream = in_library(BoundedStream, self._guard.http.SyncByteStream)(response, exchange)
         return response
 
@@ -53,7 +55,9 @@ class AsyncGuardedTransport:
         """Return the response; its body is bounded while it is read."""
         exchange = self._guard.admit(request)
         async with exchange.watched_async():
-            response = await self._inner.handle_async_request(request)
+            with handshakes_noted(exchange.handshakes):
+                response = await self._inner.handle_async_request(request)
+        exchange.handshakes.clear()
         response.stream = in_library(AsyncBoundedStream, self._guard.http.AsyncByteStream)(response, exchange)
         return response
 

@@ -1,8 +1,8 @@
 """serve(): one process, one app, a hardened TLS port, and beside it a plaintext port that never reaches the app.
 
-v5.0.0-12.1.1, 12.1.2, 12.1.3, 12.2.1, 13.4.6 (no Server field). uvicorn does the HTTP. Its own handling of proxy
-header fields is off: the policy of the app decides which proxies count. One process only; several belong behind a
-supervisor that starts this command several times.
+v5.0.0-12.1.1, 12.1.2, 12.1.3, 12.2.1, 13.4.6 (no Server field), 16.2.5 (no credential in the log). uvicorn does the
+HTTP. Its own handling of proxy header fields is off: the policy of the app decides which proxies count. One process
+only; several belong behind a supervisor that starts this command several times.
 """
 
 from contextlib import suppress
@@ -34,6 +34,9 @@ FREE: Final = frozenset({
 })  # fmt: skip
 """The settings of uvicorn that may be passed on: none of them weakens what a policy promises."""
 
+PATIENCE: Final = 30
+"""Seconds for requests under way once the end was asked for: whoever sends half a body must not hold it up for ever."""
+
 
 def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
     """Serve the app until SIGTERM or SIGINT, which end both ports.
@@ -41,7 +44,8 @@ def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
     Args:
         app: best one that went through `secure()`; any other gets TLS, and no policy of its own.
         policy: ports, certificates and profile.
-        uvicorn_settings: further arguments of `uvicorn.Config`; only those in FREE.
+        uvicorn_settings: further arguments of `uvicorn.Config`; only those in FREE. `timeout_graceful_shutdown` is
+            PATIENCE unless given.
 
     Raises:
         ConfigurationError: a setting, a file, a port or a route is not right, or the app refused to start.
@@ -86,9 +90,11 @@ def server_for(
     layer = with_tls_extension(app, server_cert=_own_certificate(policy), suites=suite_numbers(context))
     common = {
         "interface": "asgi3",
-        "log_level": policy.log_level,
+        # At debug uvicorn's log is that of websockets, too, which writes header fields and frames.
+        "log_level": "info" if policy.log_level == "debug" else policy.log_level,
         "proxy_headers": False,
         "server_header": False,
+        "timeout_graceful_shutdown": PATIENCE,
         # The choice of uvicorn's newer releases; its older ones take an implementation that is deprecated.
         "ws": "websockets-sansio" if find_spec("websockets") else "auto",
         **uvicorn_settings,

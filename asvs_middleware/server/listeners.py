@@ -49,14 +49,14 @@ def _listen(host: str, port: int, argument: str, opened: ExitStack) -> list[sock
     sockets = list[socket.socket]()
     problem = f"The host {host!r} has no address of this machine"
     for family, kind, protocol, address in _addresses(host):
-        # The protocol must be said: asyncio sets TCP_NODELAY only where it is told that this is TCP.
-        listener = opened.enter_context(socket.socket(family, kind, protocol))
         try:
+            # The protocol must be said: asyncio sets TCP_NODELAY only where it is told that this is TCP.
+            listener = opened.enter_context(socket.socket(family, kind, protocol))
             _bind(listener, address, port_of(sockets) if sockets else port)
         except OSError as error:
             problem = f"{argument}={port} on host {host!r} cannot be opened: {error.strerror}"
-            # A name may stand for an address this machine lacks: `::1` in a container without IPv6.
-            if error.errno == errno.EADDRNOTAVAIL:
+            # A name may stand for an address this machine lacks: `::1` in a container, or a kernel, without IPv6.
+            if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
                 continue
             sockets.clear()
             break

@@ -1,7 +1,9 @@
 """Security events as lines on stderr, for whoever runs the server by hand or collects what a container prints.
 
-v5.0.0-16.2.1, 16.2.2 (UTC) and 16.2.4. An app that configures logging itself loses nothing: records still reach its
-own handlers. Not done here: shipping and protecting the log (v5.0.0-16.4.2, 16.4.3).
+Beside them stands uvicorn's own log, of which every query is left out.
+
+v5.0.0-16.2.1, 16.2.2 (UTC), 16.2.4 and 16.2.5. An app that configures logging itself loses nothing: records still
+reach its own handlers. Not done here: shipping and protecting the log (v5.0.0-16.4.2, 16.4.3).
 """
 
 import json
@@ -44,6 +46,28 @@ def events_on_stderr(
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
+
+
+@contextmanager
+def queries_left_out() -> Iterator[None]:
+    """Cut the query off every target in uvicorn's log until the block ends: links carry tokens there."""
+    loggers = [logging.getLogger(name) for name in ("uvicorn.access", "uvicorn.error")]  # WebSockets are in the second.
+    cut = _WithoutQueries()
+    for logger in loggers:
+        logger.addFilter(cut)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(cut)
+
+
+class _WithoutQueries(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without what stands behind a question mark in its arguments."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(one.partition("?")[0] if isinstance(one, str) else one for one in record.args)
+        return True
 
 
 class EventFormatter(logging.Formatter):

@@ -38,7 +38,7 @@ class ServerPolicy:
         redirect_port: for plaintext, where pages are redirected and all else is refused; None opens none.
         public_port: the TLS port clients see, where something in front translates it; `port` unless given.
         profile: a name in tls.GUIDELINES.
-        log_level: of the server's and this package's log.
+        log_level: of the server's and this package's log; `debug` of this package's alone, and `info` of the server's.
 
     Raises:
         ConfigurationError: names the argument, its value and the fix.

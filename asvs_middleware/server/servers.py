@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 
 from .. import events
+from .logs import queries_left_out
 
 _PATIENCE: Final = 1.0
 """Seconds between saying goodbye to a client and hanging up."""
@@ -34,6 +35,11 @@ class TLSServer(uvicorn.Server):
         self.beside: tuple[PlaintextServer, list[socket.socket]] | None = None
         self.was_started = False
         self._plaintext: asyncio.Task[None] | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve both ports until the end, and log no query of either."""
+        with queries_left_out():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, then listen; the plaintext port follows once the app is up."""

@@ -54,10 +54,14 @@ def _split(target: str) -> tuple[str, str]:
 
 
 def _folder(app_dir: str) -> Path:
-    folder = Path(app_dir)
-    if not folder.is_dir():
-        raise ConfigurationError(f"app_dir={app_dir!r} is no folder.", fix="Name the folder your module is in.")
-    return folder.resolve()
+    try:
+        folder = Path(app_dir).resolve(strict=True)
+        next(folder.iterdir(), None)
+    except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle; ValueError: no path at all.
+        raise ConfigurationError(
+            f"app_dir={app_dir!r} is no folder that can be read.", fix="Name the folder your module is in."
+        ) from None
+    return folder
 
 
 def _module(name: str, folder: Path) -> ModuleType:

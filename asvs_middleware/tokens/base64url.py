@@ -1,7 +1,11 @@
 """Base64url without padding, one spelling for each value (RFC 7515 section 2, RFC 4648 sections 3.2 to 3.5).
 
-A second spelling of the same bytes is a second spelling of the same token, and a deny list or a cache that looks at
-the spelling would miss it. So padding, foreign characters and non-zero trailing bits are refused.
+A second spelling of the same bytes is a second spelling of the same token. So padding, foreign characters and
+non-zero trailing bits are refused.
+
+That makes one text of one signature, not one signature of one token: whoever holds a token signed with ECDSA can turn
+its (r, s) into (r, n - s), which verifies as well. A deny list must therefore look at `jti`, or at a hash of
+header.payload, and never at the whole token.
 """
 
 from binascii import a2b_base64

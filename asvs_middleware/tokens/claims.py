@@ -1,7 +1,7 @@
 """The claims of an access token: RFC 7519 section 4.1, RFC 9068 section 4, RFC 8705 section 3.1.
 
-v5.0.0-9.2.1 (dates), 9.2.3 and 10.3.1 (audience), 10.3.5 (confirmation). Types are exact: `true` is no number, a
-number is no text, and nothing is converted. A confirmation this room cannot enforce refuses the token, or a
+v5.0.0-9.2.1 (dates), 9.2.3 and 10.3.1 (audience), 10.3.4 (login), 10.3.5 (confirmation). Types are exact: `true` is no
+number, a number is no text, and nothing is converted. A confirmation this room cannot enforce refuses the token, or a
 sender-constrained token would pass as a plain one.
 Not here: revocation, and what a scope permits.
 """
@@ -64,6 +64,8 @@ def verify_claims(
         raise invalid_token("The token's sub is missing or empty.")
     _text(claims, "jti")
     auth_time = _moment(claims, "auth_time")
+    if auth_time is not None and auth_time > now + leeway:  # It would pass for a recent login for as long as it lives.
+        raise invalid_token("The token's login lies in the future.", requirement="v5.0.0-10.3.4")
     return VerifiedToken(
         issuer=issuer,
         subject=subject,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from ..errors import ConfigurationError
-from ..names import known
+from ..names import known, quoted
 from ..waivers import Waiver
 from .algorithms import KEY_KINDS, SYMMETRIC
 from .fetching import Fetcher
@@ -75,7 +75,7 @@ class Tokens:
 def _check_issuer(issuer: str) -> None:
     if not isinstance(issuer, str) or not is_plain_https(issuer) or "?" in issuer:
         raise ConfigurationError(
-            f"Tokens({issuer!r}) is not an issuer identifier.",
+            f"Tokens({quoted(issuer)}) is not an issuer identifier.",
             fix='Write the issuer as its metadata spells it: "https://idp.example.com", without query, fragment, '
             "user name or spaces (RFC 8414 section 2); there is no way to use plain http.",
         )
@@ -86,7 +86,7 @@ def _audience(audience: object) -> tuple[str, ...]:
     found = tuple(name for name in names if isinstance(name, str) and name and name.isprintable() and " " not in name)
     if not found or len(found) != len(tuple(names)):
         raise ConfigurationError(
-            f"Tokens(audience={audience!r}) does not say for whom a token must be meant.",
+            f"Tokens(audience={quoted(audience)}) does not say for whom a token must be meant.",
             fix='Write the name your issuer puts into `aud` for this service: audience="https://api.example.com".',
         )
     return found

@@ -281,6 +281,34 @@ def test_refuses_what_is_no_list(
         ClientCertificates(trust=trust, crls=[path])
 
 
+def der_of(pem: bytes) -> bytes:
+    return x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(lambda new: new[:30], id="after the first line"),
+        pytest.param(lambda new: new[:200], id="in the middle"),
+        pytest.param(lambda new: new[:-5], id="in the last line"),
+        pytest.param(lambda new: new[200:], id="the head is missing"),
+        pytest.param(lambda new: new.replace(b"BEGIN", b"BEG1N"), id="another head"),
+        pytest.param(der_of, id="DER"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["behind", "before"])
+def test_refuses_a_file_that_was_cut_short(
+    trust: Path, ca: DevelopmentCA, client: Issued, at: datetime, *, cut: Callable[[bytes], bytes], order: int
+) -> None:
+    """v5.0.0-12.1.4: a newer list that was damaged leaves the older one, which lets the revoked client in again."""
+    old = ca.crl(at=at - timedelta(days=1)).public_bytes(Encoding.PEM)
+    new = ca.crl([client.certificate], at=at, number=2).public_bytes(Encoding.PEM)
+    path = trust.parent / "damaged.crl"
+    path.write_bytes(b"".join([old, cut(new)][::order]))
+    with pytest.raises(ConfigurationError, match=r"beside whole lists|is not a certificate revocation list"):
+        ClientCertificates(trust=trust, crls=[path])
+
+
 def test_refuses_a_list_of_a_ca_without_the_right(trust: Path, ca: DevelopmentCA, at: datetime) -> None:
     """A CA whose key usage lacks cRLSign signs no lists (RFC 5280 section 6.3.3 f)."""
     builder = x509.CertificateBuilder(

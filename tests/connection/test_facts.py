@@ -55,6 +55,15 @@ def test_every_authorization_value_is_kept(a_scope: Make, receive: Any) -> None:
     assert trusting_nobody(a_scope(*two), receive).authorization == (b"Bearer a", b"Basic b")
 
 
+def test_repr_names_the_two_ends_alone(a_scope: Make, receive: Any) -> None:
+    """v5.0.0-16.2.5: a Connection in a log or a traceback shows no token, cookie or query."""
+    fields = [(b"host", b"a.example"), (b"authorization", b"Bearer s3cret"), (b"cookie", b"sid=s3cret")]
+    connection = connection_reader(Networks([]))(a_scope(*fields, query_string=b"token=s3cret"), receive)
+    assert connection.authorization == (b"Bearer s3cret",)
+    assert repr(connection) == "Connection(peer='10.0.0.9', client='10.0.0.9', secure=False)"
+    assert str(connection) == repr(connection)
+
+
 def test_no_client(a_scope: Make, receive: Any) -> None:
     """A server that does not know the client leaves it unknown."""
     assert trusting_nobody(a_scope(client=None), receive).client is None

@@ -183,3 +183,13 @@ def test_hosts_that_cannot_be_right_stop_the_start_up(hosts: Any, message: str) 
 def test_hosts_hsts_may_be_sent_for(raw: bytes, public: bool) -> None:
     """RFC 6797 section 8.1.1: domain names; and never localhost, which all projects of a machine share."""
     assert is_public_name(raw) is public
+
+
+@pytest.mark.parametrize(
+    "hosts", ["https://user:s3cret@a.example", ["https://user:s3cret@a.example"]], ids=["a text", "a list"]
+)
+def test_no_error_repeats_a_password(hosts: Any) -> None:
+    """v5.0.0-16.2.5: start-up errors are logged."""
+    with pytest.raises(ConfigurationError, match="not repeated: it holds @") as refused:
+        Hosts(hosts)
+    assert "s3cret" not in str(refused.value)

@@ -105,7 +105,8 @@ Network = st.builds(
     lambda address, bits: ip_network(f"{address}/{min(bits, address.max_prefixlen)}", strict=False),
     st.ip_addresses(),
     st.integers(1, 128),
-)
+).filter(lambda network: not getattr(network.network_address, "ipv4_mapped", None))
+"""Without IPv4-mapped ones, which have their rows above: they count as IPv4, and all of them together are refused."""
 
 
 @given(st.lists(Network, max_size=8), st.data())

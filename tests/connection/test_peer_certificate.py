@@ -73,6 +73,27 @@ def test_what_is_no_certificate_is_refused(a_scope: Make, receive: Any, tls: obj
     assert error.value.facts == {"reason_code": "malformed"}
 
 
+@pytest.mark.parametrize(
+    "tls",
+    [
+        pytest.param({"client_cert_chain": [PEM], "client_cert_error": "revoked"}, id="with the chain"),
+        pytest.param({"client_cert": PEM, "client_cert_error": "revoked"}, id="with the leaf"),
+        pytest.param({"client_cert_error": "revoked"}, id="without the certificate"),
+    ],
+)
+def test_what_the_server_could_not_verify_is_refused(a_scope: Make, receive: Any, tls: object) -> None:
+    """The extension's client_cert_error is the server's no, whatever stands beside it; its text is not repeated."""
+    with pytest.raises(CertificateRefused, match=r"^The server could not verify the client certificate\.$") as error:
+        chain(a_scope, receive, tls)
+    assert error.value.facts == {"reason_code": "refused_by_server"}
+
+
+@pytest.mark.parametrize("error", [None, ""])
+def test_a_server_without_objection(a_scope: Make, receive: Any, error: object) -> None:
+    """No text means that nothing was found."""
+    assert chain(a_scope, receive, {"client_cert": PEM, "client_cert_error": error}) == (DER,)
+
+
 @pytest.mark.parametrize("extensions", [None, {}, {"tls": None}, {"websocket.http.response": {}}])
 def test_no_extension_and_no_transport(a_scope: Make, receive: Any, extensions: object) -> None:
     """Where nobody knows of a certificate there is none."""

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import socket
 import ssl
+import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -95,6 +96,8 @@ def serve(ca: trustme.CA) -> Iterator[Callable[..., Backend]]:
             appended: bytes = b"",
             version: ssl.TLSVersion | None = None,
             client_ca: trustme.CA | None = None,
+            host: str = "127.0.0.1",
+            refusal: str = "closed",
         ) -> Backend:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.set_ciphers("ALL:@SECLEVEL=0")
@@ -108,9 +111,10 @@ def serve(ca: trustme.CA) -> Iterator[Callable[..., Backend]]:
             if client_ca:
                 client_ca.configure_trust(context)
                 context.verify_mode = ssl.CERT_REQUIRED
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listener = stack.enter_context(socket.create_server((host, 0), family=family))
             backend = Backend(listener.getsockname()[1])
-            accepting = threading.Thread(target=_accept, args=(listener, context, backend, answer))
+            accepting = threading.Thread(target=_accept, args=(listener, context, backend, answer, refusal))
             accepting.start()
             stack.callback(accepting.join, 5)
             stack.callback(listener.shutdown, socket.SHUT_RDWR)
@@ -119,17 +123,17 @@ def serve(ca: trustme.CA) -> Iterator[Callable[..., Backend]]:
         yield start
 
 
-def _accept(listener: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer) -> None:
+def _accept(listener: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer, refusal: str) -> None:
     with contextlib.suppress(OSError):
         while True:
             raw, _ = listener.accept()
             backend.connections += 1
-            thread = threading.Thread(target=_talk, args=(raw, context, backend, answer))
+            thread = threading.Thread(target=_talk, args=(raw, context, backend, answer, refusal))
             backend.threads.append(thread)
             thread.start()
 
 
-def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer) -> None:
+def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer, refusal: str) -> None:
     raw.settimeout(5)
     with (
         contextlib.suppress(OSError),
@@ -138,6 +142,9 @@ def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer:
         try:
             talking.do_handshake()
         except ssl.SSLError:
+            if refusal == "reset":
+                talking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
             # Closing with the client's bytes unread would reset the connection and might overtake the alert.
             with socket.socket(fileno=talking.detach()) as bare:
                 bare.settimeout(5)
@@ -171,14 +178,22 @@ class Way:
         self, policy: OutboundPolicy, base_url: str, path: str = "/", *, request: Any = None, **options: Any
     ) -> Any:
         """Send one GET and return the response, read to its end."""
-        request = request or {}
+        return self._last_of(1, policy, base_url, path, request or {}, options)
+
+    def call_twice(self, policy: OutboundPolicy, base_url: str) -> Any:
+        """Send two GETs through one client and return the second response."""
+        return self._last_of(2, policy, base_url, "/", {}, {})
+
+    def _last_of(  # noqa: PLR0917  # Two callers, beside it.
+        self, times: int, policy: OutboundPolicy, url: str, path: str, request: Any, options: Any
+    ) -> Any:
         if not self.is_async:
-            with policy.client(base_url, http=self.http, **options) as client:
-                return client.get(path, **request)
+            with policy.client(url, http=self.http, **options) as client:
+                return [client.get(path, **request) for _ in range(times)][-1]
 
         async def call() -> Any:
-            async with policy.async_client(base_url, http=self.http, **options) as client:
-                return await client.get(path, **request)
+            async with policy.async_client(url, http=self.http, **options) as client:
+                return [await client.get(path, **request) for _ in range(times)][-1]
 
         return asyncio.run(call())
 

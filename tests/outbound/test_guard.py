@@ -1,5 +1,8 @@
 """Requests: which may leave, also by redirect and from an auth flow, and how much of an answer is read."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -238,6 +241,38 @@ def test_the_time_of_an_exchange_is_bounded(answer: Callable[[Any], None], timeo
     assert [event["rule"] for event in lab.events()] == ["TotalTimeExceeded"]
 
 
+@pytest.mark.parametrize("http", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_the_time_of_a_handshake_is_bounded(http: Any, serve: Callable[..., Any], policy: OutboundPolicy) -> None:
+    """v5.0.0-13.2.6: sync code: what connecting has used up, the handshake does not get again."""
+    taken = []  # A queue of one, full: whoever connects now waits until somebody is accepted.
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            first = stack.enter_context(socket.socket())
+            first.setblocking(False)
+            first.connect_ex(listener.getsockname())
+
+        def make_room() -> None:
+            time.sleep(0.6)
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(stack.enter_context(listener.accept()[0]))
+
+        room = threading.Thread(target=make_room)
+        room.start()
+        stack.callback(room.join, 5)
+        stack.callback(listener.shutdown, socket.SHUT_RDWR)
+        url = f"https://localhost:{listener.getsockname()[1]}"
+        with policy.limit(total_time=timedelta(seconds=1.4)).client(url, http=http, timeout=None) as client:
+            started = time.monotonic()
+            with pytest.raises(TotalTimeExceeded, match=r"1\.4 seconds"):
+                client.get("/")
+            assert 1.3 < time.monotonic() - started < 1.9
+    assert len(taken) > 1  # It was connected in the end, and nobody spoke TLS.
+
+
 def test_the_callers_own_limit_comes_first(lab: Lab) -> None:
     """A shorter timeout of the client is the library's error, as always."""
     backend = lab.serve(lambda talking: time.sleep(0.5))
@@ -272,8 +307,6 @@ def test_a_slow_reader_does_not_stop_the_clock(http: Any, serve: Callable[..., A
 
 def test_a_socket_outside_a_request_is_not_bounded(lab: Lab) -> None:
     """Others that use the context keep their own timeouts."""
-    import socket
-
     backend = lab.serve()
     raw = socket.create_connection(("127.0.0.1", backend.port), timeout=5)
     with lab.policy.ssl_context().wrap_socket(raw, server_hostname="localhost") as talking:

@@ -5,9 +5,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import socket
 import ssl
+import struct
 import subprocess
 import sys
+import threading
+import time
+import types
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +75,36 @@ def test_a_pinned_key_passes_and_nothing_is_logged(pinned: str, version: V, lab:
     response = lab.way.call(lab.policy.pin("LocalHost", pins), lab.serve(leaf=leaf, version=version).url)
     assert (response.status_code, response.text) == (200, "ok")
     assert lab.events() == []
+
+
+@pytest.mark.parametrize(
+    ("pinned", "called"),
+    [
+        pytest.param("[0:0:0:0:0:0:0:1]", "[::1]", id="the long form is pinned, the short one called"),
+        pytest.param("[::1]", "[0:0:0:0:0:0:0:1]", id="the short form is pinned, the long one called"),
+        pytest.param("[0::0001]", "[::0.0.0.1]", id="zeros and dots"),
+        pytest.param("LOCALHOST", "localhost", id="capitals are pinned"),
+        pytest.param("localhost", "LOCALHOST", id="capitals are called"),
+        pytest.param("localhost:443", "localhost", id="the usual port is pinned"),
+    ],
+)
+def test_pins_hold_for_every_spelling_of_a_host(pinned: str, called: str, lab: Lab) -> None:
+    """v5.0.0-12.3.2: one host, one spelling; a pin that is looked up in another would be no pin at all."""
+    backend = lab.serve(leaf=lab.ca.issue_cert("localhost", "::1"), host="::1" if ":" in called else "127.0.0.1")
+    pinned_policy = lab.policy.pin(pinned, lab.wrong_pins)
+    with pytest.raises(lab.way.http.ConnectError, match="treat it as an attack"):
+        lab.way.call(pinned_policy, f"https://{called}:{backend.port}")
+    assert (backend.settle().received, backend.connections) == ([], 1)
+    assert lab.way.call(lab.policy, f"https://{called}:{backend.port}").status_code == 200
+
+
+@pytest.mark.parametrize("asked_for", ["LOCALHOST", "localhost.", "LocalHost."])
+def test_pins_hold_whatever_name_a_library_asks_for(asked_for: str, lab: Lab) -> None:
+    """Others that use the context need not know our spelling; a final dot changes no host."""
+    peer = types.SimpleNamespace(server_hostname=asked_for)
+    judge = HandshakeJudge(pins={"localhost": lab.wrong_pins}, clock=lambda: datetime.now(UTC))
+    with pytest.raises(PinMismatch, match=r"^.*localhost: "):
+        judge.completed(peer)  # type: ignore[arg-type]
 
 
 def test_an_appended_certificate_does_not_help(tmp_path: Path, lab: Lab) -> None:
@@ -140,8 +175,6 @@ def test_bad_peers_get_no_byte(
 
 def test_a_peer_that_hangs_up_in_the_handshake(lab: Lab) -> None:
     """The end of the connection is a TLS failure too, and is logged once."""
-    import socket
-    import threading
 
     def hang_up() -> None:
         raw, _ = listener.accept()
@@ -175,6 +208,64 @@ def test_a_refusal_by_the_peer_is_logged_once(version: V, lab: Lab) -> None:
         lab.way.call(lab.policy, backend.url)
     assert backend.settle().received == []
     assert [event["event"] for event in lab.events()] == ["tls_backend_fail"]
+
+
+@pytest.mark.parametrize("end", ["reset", "closed"])
+@pytest.mark.parametrize("client_ca", [True, False], ids=["asks for a certificate", "asks for none"])
+def test_a_peer_that_ends_a_new_connection_is_logged(end: str, client_ca: bool, lab: Lab) -> None:
+    """TLS 1.3: a reset overtakes the alert that refused our certificate, and all that is left is the end."""
+    backend = lab.serve(ended(end), client_ca=lab.ca if client_ca else None, refusal=end)
+    with pytest.raises(lab.way.http.TransportError, match=r".*"):
+        lab.way.call(lab.policy, backend.url)
+    backend.settle()
+    (event,) = lab.events()
+    assert (event["event"], event["host"], event["rule"]) == ("tls_backend_fail", "localhost", "handshake")
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", V.TLSv1_3, id="in the middle of an answer"),
+        pytest.param(b"\0 no HTTP\r\n\r\n", V.TLSv1_3, id="after an answer that is no HTTP"),
+        pytest.param(b"", V.TLSv1_2, id="TLS 1.2, where a refusal is part of the handshake"),
+    ],
+)
+@pytest.mark.parametrize("end", ["reset", "closed"])
+def test_a_peer_that_ends_another_connection_is_no_tls_failure(said: bytes, version: V, end: str, lab: Lab) -> None:
+    """A peer that has answered has not refused us, and no event cries wolf."""
+    backend = lab.serve(ended(end, after=said), version=version)
+    with pytest.raises(lab.way.http.TransportError, match=r".*"):
+        lab.way.call(lab.policy, backend.url)
+    backend.settle()
+    assert lab.events() == []
+
+
+def test_a_kept_connection_that_ends_is_no_tls_failure(lab: Lab) -> None:
+    """Peers close idle connections as they please."""
+
+    def once(talking: ssl.SSLSocket) -> None:
+        talking.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        talking.recv(65536)
+        ended("reset")(talking)
+
+    backend = lab.serve(once)
+    with pytest.raises(lab.way.http.TransportError, match=r".*"):
+        lab.way.call_twice(lab.policy, backend.url)
+    backend.settle()
+    assert lab.events() == []
+
+
+def ended(how: str, *, after: bytes = b"") -> Callable[[ssl.SSLSocket], None]:
+    """Return what says something and ends the connection."""
+
+    def answer(talking: ssl.SSLSocket) -> None:
+        if after:
+            talking.sendall(after)
+            time.sleep(0.05)  # A reset would take back what was not read yet.
+        if how == "reset":
+            talking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return answer
 
 
 def test_a_connection_that_cannot_be_made_is_no_tls_failure(lab: Lab) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import math
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
@@ -63,7 +64,7 @@ def test_the_context_is_built_once(policy: OutboundPolicy) -> None:
             id="wrong key",
         ),
         pytest.param(lambda p, pki: p.client_certificate("none.pem", "none.key"), "certfile=", id="no certificate"),
-        pytest.param(lambda p, pki: p.pin("a.test", "sha256/AAA="), "got no Pins", id="text as pins"),
+        pytest.param(lambda p, pki: p.pin("a.test", "sha256/AAA="), "are no Pins", id="text as pins"),
         pytest.param(lambda p, pki: p.pin("a.test:8443", SPARE), "pins hold on every port", id="a port with pins"),
         pytest.param(lambda p, pki: p.pin("https://a.test", SPARE), "no scheme", id="a URL with pins"),
         pytest.param(lambda p, pki: p.allow("*.a.test"), "exact host", id="a wildcard"),
@@ -71,12 +72,59 @@ def test_the_context_is_built_once(policy: OutboundPolicy) -> None:
         pytest.param(lambda p, pki: p.allow("a.test."), "no host", id="a final dot"),
         pytest.param(lambda p, pki: p.allow("-a.test"), "no host", id="a leading hyphen"),
         pytest.param(lambda p, pki: p.allow("[::zz]"), "exact host", id="no address"),
+        pytest.param(lambda p, pki: p.allow("127.1"), "no host", id="an address in short"),
+        pytest.param(lambda p, pki: p.allow("0x7f000001"), "no host", id="an address as a number"),
+        pytest.param(lambda p, pki: p.allow("u:s3cret@a.test"), "not repeated", id="credentials in a host"),
+        pytest.param(lambda p, pki: p.pin("u:s3cret@a.test", SPARE), "not repeated", id="credentials in pin()"),
+        pytest.param(lambda p, pki: p.client("https://u:s3cret/@a.test"), "is no URL", id="credentials cut in two"),
+        pytest.param(lambda p, pki: p.client("https://[fe80::1%25eth0]"), "or zone", id="a zone"),
         pytest.param(lambda p, pki: p.allow("a.test:99999"), "the port 99999", id="no such port"),
         pytest.param(lambda p, pki: p.client("https://a.test:0"), "the port 0", id="port 0"),
         pytest.param(lambda p, pki: p.allow(""), "exact host", id="an empty name"),
         pytest.param(lambda p, pki: p.allow(None), "exact host", id="nothing"),
-        pytest.param(lambda p, pki: p.limit(max_bytes=0), r"OutboundPolicy\(max_bytes\) is 0", id="no bytes"),
-        pytest.param(lambda p, pki: p.limit(total_time=timedelta()), "total_time", id="no time"),
+        *[
+            pytest.param(
+                lambda p, pki, most=most: p.limit(max_bytes=most),
+                r"OutboundPolicy\(max_bytes\) is .*there is no unlimited",
+                id=f"{most!r} bytes",
+            )
+            for most in (0, -1, math.inf, math.nan, 0.5, True, "1")
+        ],
+        *[
+            pytest.param(
+                lambda p, pki, time=time: p.limit(total_time=time),
+                r"OutboundPolicy\(total_time\) is .*there is no unlimited",
+                id=f"a time of {time}",
+            )
+            for time in (timedelta(), timedelta(-1), timedelta.max, timedelta(days=1, microseconds=1), 30, math.inf)
+        ],
+        *[
+            pytest.param(
+                lambda p, pki, host=host: OutboundPolicy(trust=pki / "ca.pem", pins={host: SPARE}),
+                r"pins=\.\.\.\) has .*Add pins with \.pin",
+                id=f"pins for {host!r}",
+            )
+            for host in (
+                "LOCALHOST",
+                "localhost.",
+                "localhost:443",
+                "https://localhost",
+                "[::1]",
+                "0:0:0:0:0:0:0:1",
+                "::A",
+                "127.1",
+                "fe80::1%eth0",
+                "u:s3cret@localhost",
+                "",
+                None,
+                b"localhost",
+            )
+        ],
+        pytest.param(
+            lambda p, pki: OutboundPolicy(trust=pki / "ca.pem", pins={"localhost": "sha256/AAA="}),  # type: ignore[dict-item]
+            "are no Pins",
+            id="text as pins of the constructor",
+        ),
         pytest.param(lambda p, pki: p.client("http://a.test"), "base_url.*'http'.*in clear", id="plaintext"),
         pytest.param(lambda p, pki: p.async_client("http://a.test"), "base_url.*'http'", id="plaintext, async"),
         pytest.param(lambda p, pki: p.client("a.test"), "base_url.*scheme ''", id="no scheme"),

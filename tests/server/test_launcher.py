@@ -1,10 +1,12 @@
 """serve(): what the TLS port accepts and refuses, how it starts, how it does not, and how it ends."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -22,6 +24,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure, server
 from asvs_middleware.errors import ConfigurationError
@@ -260,6 +264,104 @@ def test_a_request_under_way_is_answered(serving: Any) -> None:
             answer = pool.submit(httpx.get, served.url, verify=served.context(), trust_env=False)
             asked.wait(timeout=5)
         assert len(answer.result(timeout=5).text) == 1_000_000
+
+
+TAKES_ITS_TIME = """
+import sys
+from asvs_middleware.server import ServerPolicy, serve
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": bytes(65536), "more_body": True})
+
+certfile, keyfile, port, loop = sys.argv[1:]
+policy = ServerPolicy(certfile=certfile, keyfile=keyfile, port=int(port))
+serve(app, policy, loop=loop, timeout_graceful_shutdown=1)
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_stalling_strangers_do_not_hold_the_end_up(loop: str, pki: Path, tmp_path: Path) -> None:
+    """v5.0.0-13.2.6: half a body, an answer nobody reads, no handshake: they get the time chosen, and no more."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", TAKES_ITS_TIME, pki / "server.pem", pki / "server.key", str(port), loop]
+    context = ssl.create_default_context(cafile=pki / "ca.pem")
+    log = tmp_path / "log"
+    with ExitStack() as strangers, log.open("wb") as output, subprocess.Popen(command, stderr=output) as process:
+        strangers.callback(process.kill)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                idle = socket.create_connection(("127.0.0.1", port), timeout=5)
+            except OSError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                break
+        strangers.enter_context(idle)
+        for begun in (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ):
+            raw = socket.create_connection(("127.0.0.1", port), timeout=5)
+            strangers.enter_context(context.wrap_socket(raw, server_hostname="localhost")).sendall(begun)
+        time.sleep(0.3)
+        begun_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == -signal.SIGTERM
+        assert 1 < time.monotonic() - begun_at < 5
+    assert "timeout graceful shutdown exceeded" in log.read_text()
+
+
+def test_the_time_for_requests_under_way(pki: Path) -> None:
+    """Half a minute unless another time is chosen; there is no way to wait for ever but to ask for it."""
+    policy = a_policy(pki)
+    with listening(policy) as listeners:
+        server = server_for(an_app(), policy, listeners)
+        longer = server_for(an_app(), policy, listeners, timeout_graceful_shutdown=90)
+    assert server.beside is not None
+    assert [one.config.timeout_graceful_shutdown for one in (server, server.beside[0], longer)] == [30, 30, 90]
+
+
+async def listens(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take a WebSocket and one message; answer everything else."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        await send({"type": "websocket.close"})
+    elif scope["type"] == "http":
+        await PlainTextResponse("hello")(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("http", "ws"), [("h11", "websockets-sansio"), ("httptools", "wsproto")], ids=["h11", "httptools"]
+)
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_no_secret_is_in_the_log(level: Any, http: str, ws: str, serving: Any, capfd: Any) -> None:
+    """v5.0.0-16.2.5: no query of either port, no credential, no frame, at whatever level; the paths are there."""
+    secret = {"authorization": "Bearer s3cret", "cookie": "sid=s3cret"}
+    filters = [list(logging.getLogger(name).filters) for name in ("uvicorn.access", "uvicorn.error")]
+    with serving(listens, settings={"http": http, "ws": ws}, log_level=level) as served:
+        with served.client() as client:
+            assert client.get("/page?token=s3cret", headers=secret).status_code == 200
+        assert httpx.get(f"{served.plaintext_url}/clear?token=s3cret", headers=secret, trust_env=False).is_error
+        url = f"wss://localhost:{served.port}/feed?token=s3cret"
+        with connect(url, ssl=served.context(), additional_headers=secret, proxy=None) as socket_:
+            socket_.send("s3cret")
+            with pytest.raises(ConnectionClosed, match="1000"):
+                socket_.recv()
+    written = "".join(capfd.readouterr())
+    for line in ('"GET /page HTTP/1.1" 200', '"GET /clear HTTP/1.1" 403', '"WebSocket /feed" [accepted]'):
+        assert line in written
+    assert "s3cret" not in written
+    assert [list(logging.getLogger(name).filters) for name in ("uvicorn.access", "uvicorn.error")] == filters
 
 
 def test_ipv6_addresses_are_written_with_brackets(pki: Path) -> None:

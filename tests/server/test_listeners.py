@@ -1,6 +1,9 @@
 """The ports are opened before anything else, all or none."""
 
+import os
+import resource
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +53,21 @@ def test_hosts_that_cannot_be_listened_on(host: str, message: str) -> None:
         listening(a_policy(host=host)),
     ):
         pytest.fail("opened")
+
+
+def test_a_socket_that_cannot_be_had() -> None:
+    """Where the system gives no socket (no IPv6 in the kernel, no file left to open) the port is named, too."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as highest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest.fileno() + 1, before[1]))
+        try:
+            with (
+                pytest.raises(ConfigurationError, match=r"port=0 on host '127.0.0.1' cannot be opened: Too many open"),
+                listening(a_policy(host="127.0.0.1")),
+            ):
+                pytest.fail("opened")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @settings(max_examples=30, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.events import emit
-from asvs_middleware.server.logs import EventFormatter, events_on_stderr
+from asvs_middleware.server.logs import EventFormatter, events_on_stderr, queries_left_out
 
 
 def written(*, level: str = "info", severity: int = logging.WARNING, log_format: Any = "text", **facts: Any) -> str:
@@ -68,6 +68,28 @@ def test_the_level_holds_and_is_put_back() -> None:
     assert written(level="error") == ""
     assert written(level="info", severity=logging.INFO)
     assert (logger.level, logger.handlers) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        pytest.param(("10.0.0.1:5", "GET", "/a?b=s3cret?", "1.1", 200), "10.0.0.1:5 GET /a 1.1 200", id="a target"),
+        pytest.param((), "%s %s %s %s %s", id="no arguments"),
+        pytest.param(({"a": "b?"},), "{'a': 'b?'}", id="a mapping in place of arguments"),
+    ],
+)
+def test_queries_are_left_out(args: tuple[Any, ...], expected: str) -> None:
+    """v5.0.0-16.2.5: what stands behind a question mark is cut off; every record is written."""
+    logger, records = logging.getLogger("uvicorn.access"), []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    try:
+        with queries_left_out():
+            logger.error("%s" if expected.startswith("{") else "%s %s %s %s %s", *args)
+    finally:
+        logger.removeHandler(handler)
+    assert records == [expected]
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -1,5 +1,8 @@
 """What grows with the traffic is bounded: the token cache and the memory of unknown kids."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 from asvs_middleware.tokens import VerifiedToken
 from asvs_middleware.tokens.cache import VerifiedTokens
 from asvs_middleware.tokens.claims import verify_claims
@@ -27,6 +30,30 @@ def test_cache_belongs_to_one_generation_of_keys() -> None:
     assert cache.recall(b"a", b"2") is None
     assert cache.recall(b"a", b"1") is None
     assert len(cache) == 0
+
+
+def test_cache_serves_several_threads() -> None:
+    """No thread sees another's step half done: nothing breaks, and no token comes back with other keys than its own."""
+    cache, token = VerifiedTokens(most=8), a_token()
+
+    def keep(thread: int) -> None:
+        for number in range(10_000):
+            cache.keep(b"%d %d" % (thread, number), b"old", token)
+            cache.keep(b"d", b"old", token)
+
+    def recall(_thread: int) -> list[object]:
+        return [found for _ in range(10_000) if (found := cache.recall(b"d", b"new"))]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor() as pool:
+            keeping, recalling = pool.map(keep, range(3)), pool.map(recall, range(2))
+            assert list(keeping) == [None] * 3
+            assert list(recalling) == [[], []]
+    finally:
+        sys.setswitchinterval(before)
+    assert len(cache) <= 8
 
 
 def test_forget_what_is_not_there() -> None:

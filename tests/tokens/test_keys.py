@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -217,6 +218,31 @@ def test_signature_of_another_form(jwk: Jwk, signed: Callable[..., str], name: s
         changed = f"{head}.{base64url_encode(wrong).decode()}"
         with pytest.raises(TokenRefused, match="signature does not verify"):
             verify_signature(parse_compact(changed, algorithms=frozenset(ALL)), key)
+
+
+def test_a_signature_of_rsassa_pss_keeps_its_leading_zeros(jwk: Jwk, signed: Callable[..., str]) -> None:
+    """RFC 8017 section 8.1.2: as long as the modulus. OpenSSL takes a shorter spelling of the same number, too."""
+    (key,) = key_set(jwk("rs-1"), algorithms=("PS256",)).keys
+    while True:  # One signature in 256 begins with a zero.
+        jws = parse_compact(signed(b'{"alg":"PS256"}', b"foo", "rs-1", "PS256"), algorithms=frozenset(ALL))
+        if jws.signature[0] == 0:
+            break
+    assert verify_signature(jws, key) == b"foo"
+    for other in (jws.signature[1:], b"\0" + jws.signature):
+        with pytest.raises(TokenRefused, match="signature does not verify"):
+            verify_signature(replace(jws, signature=other), key)
+
+
+def test_an_ecdsa_signature_has_a_twin(jwk: Jwk, signed: Callable[..., str]) -> None:
+    """(r, n - s) verifies as (r, s) does, by the nature of ECDSA: a deny list looks at jti or header.payload."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    (key,) = key_set(jwk("ec-1")).keys
+    jws = parse_compact(signed(b'{"alg":"ES256"}', b"foo", "ec-1"), algorithms=frozenset(ALL))
+    r, s = jws.signature[:32], int.from_bytes(jws.signature[32:], "big")
+    twin = replace(jws, signature=r + (order - s).to_bytes(32, "big"))
+    assert twin.signature != jws.signature
+    assert twin.signing_input == jws.signing_input
+    assert verify_signature(twin, key) == verify_signature(jws, key) == b"foo"
 
 
 members = st.sampled_from(["kty", "crv", "kid", "alg", "use", "key_ops", "x", "y", "n", "e", "d"])

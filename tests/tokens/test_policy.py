@@ -75,6 +75,21 @@ def test_issuers_that_are_refused(issuer: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"issuer": "https://user:s3cret@idp.example"}, id="a password in the issuer"),
+        pytest.param({"issuer": "https://idp.example?key=s3cret"}, id="a key in the issuer"),
+        pytest.param({"audience": ["https://user:s3cret@idp.example", ""]}, id="a password in the audience"),
+    ],
+)
+def test_no_error_repeats_a_password(settings: dict[str, Any]) -> None:
+    """v5.0.0-16.2.5: start-up errors are logged."""
+    with pytest.raises(ConfigurationError, match="not repeated: it holds") as refused:
+        Tokens(**{"issuer": ISSUER, "audience": AUDIENCE, **settings})
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "audience", ["", None, (), [], [""], ["a", ""], ["a", None], "a b", "a\n", b"abc", 7, {"a": 1}.values()]
 )
 def test_audiences_that_are_refused(audience: Any) -> None:
