@@ -1,13 +1,16 @@
 """The command `asvs`. Each command imports its room when it runs.
 
-Exit codes: 0 done, 2 something given is not right: one line on stderr says what, and what to write instead.
+Exit codes: 0 done, 2 something given is not right: one line on stderr says what, and what to write instead. What the
+user's own module raises while it is imported keeps its traceback, and the exit code Python gives it, 1.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -15,19 +18,42 @@ from . import __version__
 from .errors import ConfigurationError
 
 
+class NotRight(click.ClickException):
+    """Something given is not right: one line on stderr, without a traceback."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"asvs: {' '.join(self.message.split())}", file=file, err=True)
+
+
 class OneLine(click.Group):
-    """Commands whose failures are one line on stderr, without a traceback."""
+    """Commands whose failures are one line, be it their arguments or what they name."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments in front of the command."""
+        with _in_one_line():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
+        """Read the arguments of the command, and run it."""
+        with _in_one_line():
             return super().invoke(ctx)
-        except (ConfigurationError, OSError) as error:
-            click.echo(f"{ctx.info_name}: {' '.join(str(error).split())}", err=True)
-            ctx.exit(2)
 
 
-@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        raise NotRight(str(error)) from error
+    except click.UsageError as error:
+        command = "asvs" if error.ctx is None else error.ctx.command_path
+        raise NotRight(f"{error.format_message()} See {command} --help.") from error
+
+
+@click.group(cls=OneLine, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
     """Communication security for ASGI apps, tied to OWASP ASVS."""
@@ -74,15 +100,17 @@ def serve(target: str, app_dir: str, factory: bool, log_format: Any, **choices: 
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; made if missing.")
+@click.option("--out", required=True, help="Folder to write to; made if missing.")
 @click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
-def certs(names: tuple[str, ...], out: Path, force: bool) -> None:
+def certs(names: tuple[str, ...], out: str, force: bool) -> None:
     """Write a PKI for development: CAs, a server for NAMES, a client, a revocation list."""
     from .server.pki import write_development_pki
 
+    if not out:  # A path without a name is the current folder: a script's empty variable would fill it with keys.
+        raise ConfigurationError("--out is empty.", fix='Name a folder; "." is the current one.')
     for path in write_development_pki(out, names, at=datetime.now(UTC), force=force):
         click.echo(f"Wrote {path}")
-    files = {name: quote(str(out / name)) for name in ("server.pem", "server.key", "clients-ca.pem")}
+    files = {name: quote(str(Path(out) / name)) for name in ("server.pem", "server.key", "clients-ca.pem")}
     click.echo(
         f"Next: asvs serve main:app --certfile {files['server.pem']} --keyfile {files['server.key']} "
         f"--client-ca {files['clients-ca.pem']}"

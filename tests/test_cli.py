@@ -64,8 +64,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "wrongly_secured.py").write_text(
         "from asvs_middleware import SecurityPolicy\nSecurityPolicy.api(hosts=[])\n"
     )
+    (folder / "lacks_a_secret.py").write_text(OWN_MISTAKE)
     write_development_pki(folder / "pki", at=datetime.now(UTC))
     return folder
+
+
+OWN_MISTAKE = 'raise PermissionError(13, "Permission denied", "/run/secrets/database")'
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +78,7 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
-    for name in ("served_by_cli", "wrongly_secured"):
+    for name in ("served_by_cli", "wrongly_secured", "lacks_a_secret"):
         sys.modules.pop(name, None)
 
 
@@ -145,6 +149,7 @@ def test_certs(tmp_path: Path, asvs: Asvs) -> None:
         pytest.param(["certs", "--out", "pki"], "pki already holds ca.pem", id="files are there"),
         pytest.param(["certs", "--out", "new", "a b"], "'a b'", id="no host name"),
         pytest.param(["certs", "--out", "/dev/null/x"], "cannot be written", id="no folder"),
+        pytest.param(["certs", "--out", ""], "--out is empty. Name a folder", id="an empty variable"),
         pytest.param(["serve", "served_by_cli", *CERTIFICATE], "Write served_by_cli:app.", id="no attribute"),
         pytest.param(["serve", "served_by_cly:app", *CERTIFICATE], "Did you mean 'served_by_cli'", id="near module"),
         pytest.param(["serve", "served_by_cli:ap", *CERTIFICATE], "Did you mean 'app'", id="near attribute"),
@@ -188,11 +193,21 @@ def test_certs(tmp_path: Path, asvs: Asvs) -> None:
         ),
         pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--profile", "old"], "'old'", id="no profile"),
         pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--log-level", "trace"], "'trace'", id="no level"),
-        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--app-dir", "none"], "app_dir=", id="no folder"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--app-dir", "none"], "app_dir=", id="no app folder"),
+        pytest.param(["serve"], "Missing argument 'TARGET'. See asvs serve --help.", id="no target"),
+        pytest.param(["serve", "served_by_cli:app"], "Missing option '--certfile'", id="no --certfile"),
+        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--port", "https"], "'https'", id="a port in words"),
+        pytest.param(
+            ["serve", "served_by_cli:app", *CERTIFICATE, "--log-format", "xml"], "'xml' is not", id="no such format"
+        ),
+        pytest.param(["certs"], "Missing option '--out'. See asvs certs --help.", id="no --out"),
+        pytest.param(["srve"], "No such command 'srve'.", id="no such command"),
+        pytest.param(["--prot"], "No such option", id="no such option"),
+        pytest.param([], "Missing command. See asvs --help.", id="nothing"),
     ],
 )
 def test_wrong_inputs(arguments: list[str], message: str, asvs: Asvs) -> None:
-    """One line that begins with the command's name and holds the fix; exit code 2."""
+    """One line that begins with the command's name and holds the fix, wrong usage included; exit code 2."""
     result = asvs(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
@@ -200,22 +215,11 @@ def test_wrong_inputs(arguments: list[str], message: str, asvs: Asvs) -> None:
     assert message in line
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param(["serve"], id="no target"),
-        pytest.param(["serve", "served_by_cli:app"], id="no certificate"),
-        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--port", "https"], id="a port in words"),
-        pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--log-format", "xml"], id="no such format"),
-        pytest.param(["certs"], id="no folder"),
-        pytest.param(["srve"], id="no such command"),
-    ],
-)
-def test_wrong_usage(arguments: list[str], asvs: Asvs) -> None:
-    """What click refuses itself has the same exit code."""
-    result = asvs(*arguments)
-    assert result.exit_code == 2
-    assert "Error: " in result.stderr
+def test_mistakes_of_the_app_keep_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the user's own module raises is not one of ours: an OSError of it is no wrong argument."""
+    with pytest.raises(PermissionError, match="/run/secrets/database"):
+        main(["serve", "lacks_a_secret:app", *CERTIFICATE], prog_name="asvs")
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("which", ["--port", "--redirect-port"])

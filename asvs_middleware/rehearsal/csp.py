@@ -12,7 +12,11 @@ Directives = Mapping[str, tuple[str, ...]]
 
 _NONCE: Final = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'\Z", re.IGNORECASE)
 _HASH: Final = re.compile(r"'sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}'\Z", re.IGNORECASE)
-_ANYTHING: Final = frozenset({"*", "http:", "https:", "ws:", "wss:", "data:", "blob:", "filesystem:"})
+_ANYTHING: Final = re.compile(
+    r"(?:https?|wss?|data|blob|filesystem):|(?:[a-z][a-z0-9+.-]*://)?\*(?::(?:[0-9]+|\*))?(?:/.*)?", re.IGNORECASE
+)
+"""A scheme anybody can serve, or the host `*`, whatever scheme, port or path stands beside it (CSP 3 section 2.3.1)."""
+
 _SPACE: Final = re.compile(r"[\t\n\f\r ]+")
 
 SHORTEST_NONCE: Final = 22
@@ -64,8 +68,8 @@ def allows_any_script(sources: tuple[str, ...]) -> bool:
     """Whether an injected script would run: an allowlist of everything, or inline script without nonce or hash."""
     if trusts_only_named_scripts(sources):
         # A nonce or a hash switches 'unsafe-inline' off; 'strict-dynamic' the hosts and schemes too.
-        return "'strict-dynamic'" not in sources and not _ANYTHING.isdisjoint(sources)
-    return "'unsafe-inline'" in sources or not _ANYTHING.isdisjoint(sources)
+        return "'strict-dynamic'" not in sources and _allows_any_host(sources)
+    return "'unsafe-inline'" in sources or _allows_any_host(sources)
 
 
 def trusts_only_named_scripts(sources: tuple[str, ...]) -> bool:
@@ -81,7 +85,11 @@ def short_nonces(sources: tuple[str, ...]) -> bool:
 
 def frames_anyone(sources: tuple[str, ...]) -> bool:
     """Whether any site may frame the page."""
-    return not _ANYTHING.isdisjoint(sources)
+    return _allows_any_host(sources)
+
+
+def _allows_any_host(sources: tuple[str, ...]) -> bool:
+    return any(_ANYTHING.fullmatch(source) for source in sources)
 
 
 def _lowered(source: str) -> str:

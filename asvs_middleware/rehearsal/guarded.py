@@ -2,9 +2,12 @@
 
 Nothing else counts. A 422 means that the input was read before the caller was known; a 404 or 405 that the route was
 not reached; a 5xx that a check fell over. A WebSocket handshake has to be denied with 401 or 403, or accepted and
-closed with 1008. Not checked: what a caller with credentials may do, and routes the app adds later.
+closed with 1008. A route without a mark has to be refused by this package itself, as it is under default="deny": an
+app that answers 403 to this one call may let the next one in.
+Not checked: what a caller with credentials may do, and routes the app adds later.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +20,9 @@ from ..stack import Stack
 from .targets import Target, entries_of, targets_of
 
 _REFUSED: Final = frozenset({"401", "403", "closed with 1008"})
+_BY_NOBODY: Final = " (not by a mark)"
+_OURS: Final = "urn:asvs-middleware:problem:"
+_LONGEST_PROBLEM: Final = 4096
 _SHOWN: Final = 50
 _HANDSHAKE: Final = {
     "connection": "Upgrade",
@@ -82,20 +88,42 @@ def _answer(client: httpx.Client, target: Target) -> str:
     headers = {} if target.host is None else {"host": target.host}
     try:
         if target.method == "WEBSOCKET":
-            return _handshake(client, target.path, headers)
+            return _handshake(client, target, headers)
         with client.stream(target.method, target.path, headers=headers) as response:
-            answer = str(response.status_code)
-            if answer in _REFUSED:
-                response.read()  # A short one; the connection serves the next call. Others may never end.
-            return answer
+            return _told_by(response, target)
     except httpx.HTTPError as error:
         return f"no answer ({type(error).__name__})"
 
 
-def _handshake(client: httpx.Client, path: str, headers: dict[str, str]) -> str:
-    with client.stream("GET", path, headers={**headers, **_HANDSHAKE}) as response:
+def _told_by(response: httpx.Response, target: Target) -> str:
+    """Return the status, and whose it is where a refusal counts only if it is ours."""
+    answer = str(response.status_code)
+    if answer not in _REFUSED:
+        return answer  # Its body may never end.
+    ours = _is_our_problem(response)
+    return answer if target.marked or ours else answer + _BY_NOBODY
+
+
+def _is_our_problem(response: httpx.Response) -> bool:
+    """Whether it is a problem document of this package (RFC 9457); one that answers HEAD has no body to tell by."""
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _LONGEST_PROBLEM:
+            return False
+    if response.headers.get("content-type") != "application/problem+json":
+        return False
+    try:
+        problem = {"type": _OURS} if response.request.method == "HEAD" else json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(problem, dict) and str(problem.get("type")).startswith(_OURS)
+
+
+def _handshake(client: httpx.Client, target: Target, headers: dict[str, str]) -> str:
+    with client.stream("GET", target.path, headers={**headers, **_HANDSHAKE}) as response:
         if response.status_code != 101:
-            return str(response.status_code)
+            return _told_by(response, target)
         head = b""
         try:
             while len(head) < len(_CLOSE_1008) and (more := response.extensions["network_stream"].read(4, timeout=1.0)):
@@ -103,7 +131,9 @@ def _handshake(client: httpx.Client, path: str, headers: dict[str, str]) -> str:
         except (httpcore.TimeoutException, httpcore.NetworkError):
             return "accepted"
         closed = len(head) >= 4 and head[0] == _CLOSE_1008[0] and head[2:4] == _CLOSE_1008[2:]
-        return "closed with 1008" if closed else "accepted"
+        if not closed:
+            return "accepted"
+        return "closed with 1008" if target.marked else "closed with 1008" + _BY_NOBODY
 
 
 def _table(unguarded: list[tuple[Target, str]], *, of: int) -> str:

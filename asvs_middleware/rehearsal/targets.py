@@ -43,6 +43,7 @@ class Target:
         path: to call; as written in the app where it cannot be called.
         host: to call it under; None is the host of the rehearsal.
         endpoint: a name for people.
+        marked: its endpoint carries a mark, so that a refusal is the mark's.
         obstacle: why it cannot be called; an empty text if it can.
     """
 
@@ -50,6 +51,7 @@ class Target:
     path: str
     host: str | None
     endpoint: str
+    marked: bool
     obstacle: str = ""
 
 
@@ -112,7 +114,14 @@ def _targets(
     rivals = [one for one in before if hosts.get(id(one.route)) in (None, written)]
     for method in _METHODS if "*" in entry.methods else entry.methods:
         obstacle = unfilled or _shadow(entry, rivals, method, path)
-        yield Target(method=method, path=path, host=host, endpoint=name_of(entry.endpoint), obstacle=obstacle)
+        yield Target(
+            method=method,
+            path=path,
+            host=host,
+            endpoint=name_of(entry.endpoint),
+            marked=entry.mark is not None,
+            obstacle=obstacle,
+        )
 
 
 def _shadow(entry: RouteEntry, rivals: Sequence[RouteEntry], method: str, path: str) -> str:

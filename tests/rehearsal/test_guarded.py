@@ -201,6 +201,16 @@ def _holes() -> FastAPI:
     async def refuses(socket: WebSocket) -> None:
         await socket.close()
 
+    @sensitive()
+    async def marked_feed(socket: WebSocket) -> None: ...
+
+    @app.websocket("/wrapped-feed")
+    async def wrapped_feed(socket: WebSocket) -> None:
+        await marked_feed(socket)
+
+    for name, content in REFUSALS_OF_STRANGERS.items():
+        app.add_route(f"/stranger/{name}", a_stranger(content), methods=["POST"])
+
     router = APIRouter(prefix="/included")
 
     @router.get("/open")
@@ -209,6 +219,7 @@ def _holes() -> FastAPI:
     app.include_router(router)
     app.router.routes += [
         Route("/half", Half),
+        Route("/wrapped", wrapped),
         Mount("/below", routes=[Route("/open", bare), Route("/closed", guarded)]),
         Mount("/whole", plain_app),
         Mount("/marked", sensitive()(plain_app_object)),
@@ -216,6 +227,30 @@ def _holes() -> FastAPI:
         Host("{tenant}.example.com", Starlette(routes=[Route("/tenant", bare), Route("/guarded-tenant", guarded)])),
     ]
     return app
+
+
+REFUSALS_OF_STRANGERS = {
+    "problem": b'{"type": "about:blank", "status": 403}',
+    "mention": b'{"type": "about:blank", "detail": "\\"urn:asvs-middleware:problem:"}',
+    "list": b'["urn:asvs-middleware:problem:access_denied"]',
+    "torn": b'{"type": "urn:asvs-middleware:problem:',
+    "deep": b"[" * 4000,
+    "long": b" " * 5000 + b'{"type": "urn:asvs-middleware:problem:access_denied"}',
+}
+
+
+def a_stranger(content: bytes) -> Any:
+    """Return an endpoint that refuses as another library does."""
+
+    async def refuse(request: Request) -> Response:
+        return Response(content, 403, media_type="application/problem+json")
+
+    return refuse
+
+
+async def wrapped(request: Request) -> Response:
+    """Carry no mark, and call what carries one."""
+    return await guarded(request)  # type: ignore[no-any-return]
 
 
 class PlainApp:
@@ -260,6 +295,15 @@ def told(authorities: Authorities, api: Policy) -> str:
         pytest.param("GET", "/below/open", "200", id="in a Mount"),
         pytest.param("DELETE", "/whole/rehearsal", "200", id="a mounted app"),
         pytest.param("GET", "/tenant", "200", id="below a Host"),
+        pytest.param("GET", "/own", "403 (not by a mark)", id="refused by the endpoint"),
+        pytest.param("WEBSOCKET", "/refuses", "403 (not by a mark)", id="a handshake refused by the endpoint"),
+        pytest.param(
+            "WEBSOCKET", "/accepts-and-refuses", "closed with 1008 (not by a mark)", id="a WebSocket closed by it"
+        ),
+        *[
+            pytest.param("POST", f"/stranger/{name}", "403 (not by a mark)", id=f"another's refusal: {name}")
+            for name in ("problem", "mention", "list", "torn", "deep", "long")
+        ],
     ],
 )
 def test_holes(told: str, method: str, path: str, answer: str) -> None:
@@ -272,9 +316,8 @@ def test_holes(told: str, method: str, path: str, answer: str) -> None:
     "path",
     [
         "/numbers/1",
-        "/own",
-        "/accepts-and-refuses",
-        "/refuses",
+        "/wrapped",
+        "/wrapped-feed",
         "GET       /half",
         "/below/closed",
         "/marked",
@@ -282,7 +325,7 @@ def test_holes(told: str, method: str, path: str, answer: str) -> None:
     ],
 )
 def test_what_is_closed_is_not_in_the_table(told: str, path: str) -> None:
-    """A route that refuses is no hole, whoever refuses: 401, 403, a denied handshake, or a close with 1008."""
+    """A marked route that refuses is no hole, nor is one that hands on to a mark: 401, 403, or a denied handshake."""
     assert path not in told
 
 

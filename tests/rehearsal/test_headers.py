@@ -118,6 +118,18 @@ def test_a_good_page(level: Level) -> None:
         pytest.param({CSP: REST}, 2, "v5.0.0-3.4.3", id="nothing about scripts"),
         pytest.param({CSP: f"script-src *; {REST}"}, 2, "v5.0.0-3.4.3", id="scripts from anywhere"),
         pytest.param({CSP: f"default-src https:; {REST}"}, 2, "v5.0.0-3.4.3", id="scripts from any https"),
+        *[
+            pytest.param({CSP: f"{name} {source}; {REST}"}, 2, "v5.0.0-3.4.3", id=f"{name} {source}")
+            for source in (
+                *("https://*", "*:443", "*:*", "https://*/", "https://*:*/app.js", "HTTPS://*", "*/app.js", "wss://*"),
+                *("ws:", "blob:", "filesystem:"),
+            )
+            for name in ("script-src", f"script-src 'nonce-{NONCE}'")
+        ],
+        *[
+            pytest.param({CSP: f"script-src {source}; {REST}"}, 2, None, id=f"script-src {source}")
+            for source in ("https://*.example.com", "https://cdn.example.com:*", "https://cdn.example.com/*")
+        ],
         pytest.param({CSP: f"script-src 'self' data:; {REST}"}, 2, "v5.0.0-3.4.3", id="scripts from data:"),
         pytest.param({CSP: f"script-src 'self' 'unsafe-inline'; {REST}"}, 2, "v5.0.0-3.4.3", id="inline scripts"),
         pytest.param(
@@ -146,6 +158,7 @@ def test_a_good_page(level: Level) -> None:
         # Framing
         pytest.param({CSP: "default-src 'none'"}, 1, "v5.0.0-3.4.6", id="no framing at level 1"),
         pytest.param({CSP: "default-src 'none'; frame-ancestors *"}, 1, "v5.0.0-3.4.6", id="framed by anyone"),
+        pytest.param({CSP: "default-src 'none'; frame-ancestors https://*:*"}, 1, "v5.0.0-3.4.6", id="by any https"),
         pytest.param(
             {CSP: "default-src 'none'; frame-ancestors https:", "x-frame-options": "DENY"},
             1,
