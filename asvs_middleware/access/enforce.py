@@ -36,7 +36,7 @@ class Refused(HTTPException):
         self.refusal = refusal
 
 
-async def authorize(scope: Mapping[str, Any], mark: Sensitive) -> VerifiedCaller:
+async def authorize(scope: Scope, mark: Sensitive) -> VerifiedCaller:
     """Return the proof for this request and mark, making it on the first call.
 
     Raises:
@@ -56,8 +56,7 @@ async def authorize(scope: Mapping[str, Any], mark: Sensitive) -> VerifiedCaller
             raise Refused(refusal) from None
         exchange.proofs = {**exchange.proofs, mark: proof}
         exchange.scope["state"]["caller"] = proof
-    if "state" in scope:  # A middleware may have put another state in its place.
-        scope["state"]["caller"] = proof
+    scope.setdefault("state", {})["caller"] = proof  # A middleware may have put another state in its place, or none.
     return proof
 
 
@@ -109,7 +108,7 @@ def before_start(exchange: Exchange, start: Message) -> Awaitable[None] | None:
     return None
 
 
-async def _discard(scope: Mapping[str, Any], mark: Sensitive) -> None:
+async def _discard(scope: Scope, mark: Sensitive) -> None:
     await authorize(scope, mark)
 
 

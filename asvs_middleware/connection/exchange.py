@@ -84,7 +84,7 @@ class Exchange:
         self.send = send
         self.verifier = verifier
         self.covered = self.started = self.answered = self.settled = False
-        self.routed: Mapping[str, Any] = scope
+        self.routed: Scope = scope
         self.reached: Any = None
         self.outer: Exchange | None = None
         self.proofs: Mapping[Any, Any] = NO_PROOFS

@@ -160,16 +160,15 @@ class Exchange:
 
     def _log_tls_failure(self, error: BaseException, *, before: BaseException | None) -> None:
         """Log what the peer refused after the handshake, such as our certificate with TLS 1.3; the rest is logged."""
-        causes = list(_causes(error, before))
-        tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
-        if tls is None:
+        http, causes = self.guard.http, list(_causes(error, before))
+        tls = [one for one in causes if isinstance(one, ssl.SSLError) and not isinstance(one, ssl.SSLWantReadError)]
+        if not tls:
             spoke = any(isinstance(cause, h11.ProtocolError) for cause in causes)  # What it said was no HTTP.
-            http = self.guard.http
             ended = isinstance(error, http.NetworkError | http.RemoteProtocolError) and not spoke
             if ended and "TLSv1.3" in self.handshakes:
                 hung_up(self.host)
-        elif not isinstance(tls, OutboundTLSError | ssl.SSLWantReadError):
-            refusal(self.host, tls)
+        elif not isinstance(tls[0], OutboundTLSError):
+            refusal(self.host, tls[0])
 
 
 def _causes(error: BaseException | None, before: BaseException | None) -> Iterator[BaseException]:

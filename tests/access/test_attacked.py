@@ -38,7 +38,10 @@ class Copying:
         self.app, self.members = app, members
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app({**scope, **self.members} if scope["type"] == "http" else scope, receive, send)
+        if scope["type"] == "http":
+            members = {**scope, **self.members}
+            scope = {name: member for name, member in members.items() if member is not None}
+        await self.app(scope, receive, send)
 
 
 def with_frontend(folder: Path) -> FastAPI:
@@ -92,8 +95,8 @@ async def test_a_late_route_behind_a_middleware(idp: Any, ask: Any, copying: boo
     assert (await ask(app, "/bare", headers=idp.bearer())).status_code == 500
 
 
-@pytest.mark.parametrize("state", [{"caller": "root"}, {}], ids=["another caller", "empty"])
-async def test_the_caller_is_the_verified_one(idp: Any, ask: Any, state: dict[str, Any]) -> None:
+@pytest.mark.parametrize("state", [{"caller": "root"}, {}, None], ids=["another caller", "empty", "none"])
+async def test_the_caller_is_the_verified_one(idp: Any, ask: Any, state: dict[str, Any] | None) -> None:
     """A middleware that puts a state of its own into the scope cannot put a caller there."""
 
     @sensitive()
@@ -235,3 +238,11 @@ async def test_a_password_before_the_host(idp: Any, ask: Any, events: Any) -> No
     [event] = events()
     assert event["host"] == "api.example.com"
     assert "s3cret" not in str(event)
+
+
+def test_a_router_that_cannot_be_watched(idp: Any) -> None:
+    """Where a router keeps its way of handling requests elsewhere, the app does not start."""
+    app = secure(Starlette(), policy(idp))
+    app.router.middleware_stack = None  # type: ignore[assignment]
+    with pytest.raises(ConfigurationError, match="cannot be watched"):
+        stack_of(app).check()

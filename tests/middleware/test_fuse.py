@@ -240,6 +240,18 @@ async def swallowing(scope: Any, receive: Any, send: Any) -> None:
     refuse(scope)
 
 
+async def test_a_check_before_the_start_that_falls_over(call: Call) -> None:
+    """What is no refusal goes up like any error of the app, and nothing of the response is sent."""
+
+    async def broken() -> None:
+        raise RuntimeError("the check is broken")
+
+    found = await call(layer(hello, before_start=lambda _exchange, _start: broken()))
+    assert (found.status, type(found.raised)) == (500, RuntimeError)
+    assert b"the app's own" not in found.body
+    assert has_every_header(found)
+
+
 async def answering_itself(scope: Any, receive: Any, send: Any) -> None:
     refuse(scope)
     await hello(scope, receive, send)
