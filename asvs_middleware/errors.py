@@ -3,8 +3,11 @@
 ASVSMiddlewareError
 ├── ConfigurationError         while the app is built, never during a request
 └── AccessDenied         403   a request was refused
+    ├── PeerRefused      403   the peer is none that may connect at all
     ├── HostRefused      421   the Host is not one of ours (400 when it is malformed)
     ├── TLSRequired      403   the request came over plaintext
+    ├── RequestRefused   400   its method, size or framing is refused (405, 408, 413, 431)
+    ├── CrossOriginRefused 403 a page of another origin sent it
     ├── TokenRefused     401   with a WWW-Authenticate challenge (RFC 6750)
     ├── ScopeRefused     403   the token is good and not enough (RFC 6750 section 3.1)
     ├── CertificateRefused 403 no client certificate, or not an accepted one
@@ -41,6 +44,9 @@ class AccessDenied(ASVSMiddlewareError):
         headers: extra response fields, such as a challenge; lower-case names.
         requirement: the ASVS id this refusal serves; the class's own unless given.
         facts: more named facts for the event.
+
+    Attributes:
+        quiet: no event is written; an earlier one stands for this refusal too.
     """
 
     status: int = 403
@@ -66,6 +72,15 @@ class AccessDenied(ASVSMiddlewareError):
         self.headers = tuple(headers)
         self.requirement = requirement or self.requirement
         self.facts = facts or {}
+        self.quiet = False
+
+
+class PeerRefused(AccessDenied):
+    """403: the transport's peer is none of those the origin is locked to."""
+
+    status, code, title = 403, "peer_refused", "Access denied"
+    event: ClassVar[str] = "peer_refused"
+    requirement = "v5.0.0-4.1.3"
 
 
 class HostRefused(AccessDenied):
@@ -82,6 +97,22 @@ class TLSRequired(AccessDenied):
     status, code, title = 403, "tls_required", "This service answers over TLS only"
     event: ClassVar[str] = "plaintext_refused"
     requirement = "v5.0.0-4.1.2"
+
+
+class RequestRefused(AccessDenied):
+    """The request breaks a limit or the framing of HTTP: 400, 405, 408, 413 or 431."""
+
+    status, code, title = 400, "request_refused", "The request is not accepted in this form"
+    event: ClassVar[str] = "input_validation_fail"
+    requirement = "v5.0.0-15.2.2"
+
+
+class CrossOriginRefused(AccessDenied):
+    """A page of another origin sent the request, and that origin is not allowed to."""
+
+    status, code, title = 403, "cross_origin_refused", "Requests from other origins are not accepted here"
+    event: ClassVar[str] = "malicious_cors"
+    requirement = "v5.0.0-3.5.1"
 
 
 class TokenRefused(AccessDenied):

@@ -2,35 +2,29 @@
 
 A policy is written once with the NONCE source where a nonce may stand. A response that asked for no nonce gets the
 policy without that source and without what counts for nothing beside it, which is stricter; one that asked gets the
-request's own. Not checked: that the hosts named are worth trusting.
+request's own. Every policy is checked when it is made, one made for a single request too: no value can end its
+directive (`;`), its policy (`,`) or its field. csp_grammar.py has what may stand where.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
 
-from ..errors import ConfigurationError
 from ..names import known
+from .csp_grammar import DIRECTIVES, FALLBACKS, NONCE, STYLE_NONCE, check
 
-NONCE: Final = "'nonce'"
-"""Stands for the nonce of the request in a list of sources."""
+__all__ = [
+    "DIRECTIVES",
+    "NONCE",
+    "STYLE_NONCE",
+    "ContentSecurityPolicy",
+    "render",
+    "render_around_both",
+    "render_around_nonce",
+    "render_around_style_nonce",
+]
 
-DIRECTIVES: Final = frozenset({
-    "base-uri", "child-src", "connect-src", "default-src", "font-src", "form-action", "frame-ancestors", "frame-src",
-    "img-src", "manifest-src", "media-src", "object-src", "report-to", "report-uri", "require-trusted-types-for",
-    "sandbox", "script-src", "script-src-attr", "script-src-elem", "style-src", "style-src-attr", "style-src-elem",
-    "trusted-types", "upgrade-insecure-requests", "worker-src",
-})  # fmt: skip
-
-_KEYWORDS: Final = frozenset({
-    "'none'", "'self'", "'strict-dynamic'", "'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "'report-sample'",
-    "'wasm-unsafe-eval'", "'inline-speculation-rules'", "'script'", "'allow-duplicates'", NONCE,
-})  # fmt: skip
-_HASH: Final = re.compile(r"'sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}'\Z")
-_NAMES_ONLY: Final = frozenset({"report-to", "sandbox", "trusted-types"})
-_SOURCE: Final = re.compile(r"[\x21\x23-\x26\x28-\x2b\x2d-\x3a\x3c-\x7e]+\Z")  # VCHAR without " ' , ;
+_MARK, _STYLE_MARK = "\0", "\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +33,46 @@ class ContentSecurityPolicy:
 
     Raises:
         ConfigurationError: an unknown directive, a keyword without its quotes, 'none' beside other sources, a
-            character that would end the list.
+            value that has no place in its directive, a character that would end the list.
     """
 
     directives: Mapping[str, Sequence[str]]
 
     def __post_init__(self) -> None:
         for name, sources in self.directives.items():
-            known(name, DIRECTIVES, where="Content-Security-Policy")
-            if isinstance(sources, str):
-                raise ConfigurationError(
-                    f"Content-Security-Policy {name}={sources!r} is one text.",
-                    fix=f"Write a list of source expressions: [{', '.join(map(repr, sources.split()))}].",
-                )
-            for source in sources:
-                _check_source(name, source)
-            if "'none'" in sources and len(sources) > 1:
-                raise ConfigurationError(
-                    f"Content-Security-Policy {name} holds 'none' beside other sources: browsers then ignore it.",
-                    fix="Drop 'none', or everything else.",
-                )
+            check(name, sources)
         frozen = MappingProxyType({name: tuple(sources) for name, sources in self.directives.items()})
         object.__setattr__(self, "directives", frozen)
 
     def replace(self, **directives: Sequence[str] | None) -> "ContentSecurityPolicy":
         """Return a policy with these directives instead (`script_src=[...]`); None leaves one out."""
-        given = {name.replace("_", "-"): sources for name, sources in directives.items()}
+        given = {_spelt(name): sources for name, sources in directives.items()}
         merged = {**self.directives, **given}
         return ContentSecurityPolicy({name: sources for name, sources in merged.items() if sources is not None})
+
+    def append(self, **directives: Sequence[str]) -> "ContentSecurityPolicy":
+        """Return a policy that allows these too (`img_src=["https://cdn.example"]`), everything else unchanged.
+
+        A fetch directive that is not there starts from the one a browser asks in its place, so that naming one more
+        host never takes away those allowed before. What is added to 'none' replaces it.
+
+        >>> policy = ContentSecurityPolicy({"default-src": ["'self'"]})
+        >>> render(policy.append(img_src=["data:"]))
+        "default-src 'self'; img-src 'self' data:"
+        """
+        merged = dict(self.directives)
+        for name, sources in (
+            (known(_spelt(name), DIRECTIVES, where=_WHERE), given) for name, given in directives.items()
+        ):
+            check(name, sources)
+            before = next(
+                (self.directives[one] for one in (name, *FALLBACKS.get(name, ())) if one in self.directives), ()
+            )
+            merged[name] = list(dict.fromkeys([*(one for one in before if one != "'none'" or not sources), *sources]))
+        return ContentSecurityPolicy(merged)
+
+
+_WHERE = "Content-Security-Policy"
 
 
 def render(policy: ContentSecurityPolicy) -> str:
@@ -75,7 +81,7 @@ def render(policy: ContentSecurityPolicy) -> str:
     >>> render(ContentSecurityPolicy({"script-src": ["'self'", NONCE], "style-src": [NONCE]}))
     "script-src 'self'; style-src 'none'"
     """
-    return "; ".join(_directive(name, _without_nonce(sources)) for name, sources in policy.directives.items())
+    return _marked(policy, {})
 
 
 def render_around_nonce(policy: ContentSecurityPolicy) -> tuple[str, ...]:
@@ -86,40 +92,47 @@ def render_around_nonce(policy: ContentSecurityPolicy) -> tuple[str, ...]:
     >>> "R4nd0m".join(render_around_nonce(ContentSecurityPolicy({"script-src": [NONCE, "'strict-dynamic'"]})))
     "script-src 'nonce-R4nd0m' 'strict-dynamic'"
     """
-    mark = "\0"
-    marked = {
-        name: [f"'nonce-{mark}'" if source == NONCE else source for source in sources]
-        for name, sources in policy.directives.items()
-    }
-    return tuple("; ".join(_directive(*pair) for pair in marked.items()).split(mark))
+    return tuple(_marked(policy, {NONCE: _MARK}).split(_MARK))
 
 
-def _directive(name: str, sources: Sequence[str]) -> str:
-    return " ".join([name, *sources])
+def render_around_style_nonce(policy: ContentSecurityPolicy) -> tuple[str, ...]:
+    """Return the pieces for a response that asked for a style nonce alone."""
+    return tuple(_marked(policy, {STYLE_NONCE: _STYLE_MARK}).split(_STYLE_MARK))
 
 
-def _without_nonce(sources: Sequence[str]) -> Sequence[str]:
-    """Drop the nonce, and what browsers ignore beside it (CSP 3 section 6.7.3): without it, that would count again."""
-    if NONCE not in sources:
-        return sources
-    kept = [source for source in sources if source not in {NONCE, "'unsafe-inline'"}]
+def render_around_both(policy: ContentSecurityPolicy) -> tuple[tuple[str, ...], ...]:
+    """Return the pieces for a response with both nonces: the outer go round the one for scripts.
+
+    >>> both = render_around_both(ContentSecurityPolicy({"script-src": [NONCE], "style-src": [STYLE_NONCE]}))
+    >>> "R4".join("S5".join(inner) for inner in both)
+    "script-src 'nonce-R4'; style-src 'nonce-S5'"
+    """
+    marked = _marked(policy, {NONCE: _MARK, STYLE_NONCE: _STYLE_MARK})
+    return tuple(tuple(piece.split(_STYLE_MARK)) for piece in marked.split(_MARK))
+
+
+def _marked(policy: ContentSecurityPolicy, marks: Mapping[str, str]) -> str:
+    """Return the value with a mark where each nonce of the response goes."""
+    return "; ".join(" ".join([name, *_with_marks(sources, marks)]) for name, sources in policy.directives.items())
+
+
+def _with_marks(sources: Sequence[str], marks: Mapping[str, str]) -> list[str]:
+    kept = [source for source in sources if source not in _NONCES or source in marks]
+    if len(kept) != len(sources) and not any(source in marks for source in kept):
+        kept = _without_nonce(kept)
+    return [f"'nonce-{marks[source]}'" if source in marks else source for source in kept]
+
+
+_NONCES = frozenset({NONCE, STYLE_NONCE})
+
+
+def _without_nonce(sources: Sequence[str]) -> list[str]:
+    """Drop what browsers ignore beside a nonce (CSP 3 section 6.7.3): without the nonce, it would count again."""
+    kept = [source for source in sources if source != "'unsafe-inline'"]
     if "'strict-dynamic'" in kept:
         kept = [source for source in kept if source.startswith("'") and source != "'self'"]
     return ["'none'"] if kept in ([], ["'strict-dynamic'"]) else kept
 
 
-def _check_source(directive: str, source: object) -> None:
-    text = source if isinstance(source, str) else ""
-    if text in _KEYWORDS or _HASH.match(text):
-        return
-    quoted = f"'{text}'"
-    if (quoted.lower() in _KEYWORDS or _HASH.match(quoted)) and directive not in _NAMES_ONLY:
-        raise ConfigurationError(
-            f"Content-Security-Policy {directive} holds {text} without its quotes, which would name a host.",
-            fix=f'Write "{quoted}".',
-        )
-    if not _SOURCE.match(text):
-        raise ConfigurationError(
-            f"Content-Security-Policy {directive} holds {source!r}, which is no source expression.",
-            fix="Use a keyword in single quotes, a host, a scheme or a hash; one list item for each.",
-        )
+def _spelt(name: str) -> str:
+    return name.replace("_", "-")

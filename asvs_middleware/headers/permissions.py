@@ -1,7 +1,6 @@
-"""Permissions-Policy: powerful features closed unless the app opens them.
+"""Permissions-Policy: powerful features closed unless the app opens them (Permissions Policy section 5.2, RFC 9651).
 
-No ASVS requirement asks for it by name; it narrows what injected script could do (v5.0.0-3.4.3). Features are those
-Chromium knows (read 2026-11-21): one it does not know costs a console warning on every page.
+No ASVS requirement asks for it by name; it narrows what injected script could do (v5.0.0-3.4.3).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,31 +13,53 @@ FEATURES: Final = (
     "accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer",
     "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
+"""Closed on every response: what reaches a sensor, a device, money or the screen. Those Chromium knows, 2026-11-21."""
+
+FURTHER: Final = (
+    "ambient-light-sensor", "attribution-reporting", "autoplay", "battery", "bluetooth", "browsing-topics",
+    "clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "document-domain",
+    "encrypted-media", "fullscreen", "gamepad", "identity-credentials-get", "interest-cohort", "keyboard-map",
+    "local-fonts", "otp-credentials", "picture-in-picture", "private-state-token-issuance",
+    "private-state-token-redemption", "publickey-credentials-create", "publickey-credentials-get",
+    "speaker-selection", "storage-access", "sync-xhr", "unload", "web-share", "window-management",
+)  # fmt: skip
+"""Left to the browser's default unless named: pages use them in plain ways, or a browser warns about the name.
+
+From the standard's registry and the specifications that define them, 2026-11-21; browsers differ in what they know.
+"""
 
 
-def render(opened: Mapping[str, Sequence[str]]) -> str:
-    """Return the field value, a structured dictionary (RFC 9651): every feature closed but the opened ones.
+def render(opened: Mapping[str, Sequence[str]], *, closed: Sequence[str] = FEATURES) -> str:
+    """Return the field value, a structured dictionary: every feature closed but the opened ones.
 
     Args:
-        opened: feature to allowlist; an item is `self`, `*` or an origin such as `https://maps.example`.
+        opened: feature to allowlist; an item is `self`, `*` or an origin such as `https://maps.example`. An empty
+            list closes a feature that is not closed by default.
+        closed: the features named in any case.
 
     >>> render({"camera": ["self"]})[:46]
     'accelerometer=(), camera=(self), display-captu'
     """
-    for feature in opened:
-        known(feature, FEATURES, where="Permissions-Policy")
-    return ", ".join(f"{feature}=({_allowlist(feature, opened.get(feature, ()))})" for feature in FEATURES)
+    for feature in (*opened, *closed):
+        known(feature, FEATURES + FURTHER, where="Permissions-Policy")
+    named = dict.fromkeys((*closed, *opened))
+    return ", ".join(f"{feature}={_allowlist(feature, opened.get(feature, ()))}" for feature in named)
 
 
 def _allowlist(feature: str, items: Sequence[str]) -> str:
-    return " ".join(item if item in {"self", "*"} else _origin(feature, item) for item in items)
+    if isinstance(items, str):
+        raise ConfigurationError(
+            f"Permissions-Policy {feature}={items!r} is one text.", fix=f"Write a list: [{items!r}]."
+        )
+    return f"({' '.join(item if item in ('self', '*') else _origin(feature, item) for item in items)})"
 
 
-def _origin(feature: str, item: str) -> str:
-    host = item.removeprefix("https://")
-    if host in {"", item} or not host.isascii() or not host.isprintable() or set(host) & set('"\\ /;,()'):
+def _origin(feature: str, item: object) -> str:
+    text = item if isinstance(item, str) else ""
+    host = text.removeprefix("https://")
+    if host in {"", text} or not host.isascii() or not host.isprintable() or set(host) & set('"\\ /;,()'):
         raise ConfigurationError(
             f"Permissions-Policy {feature} holds {item!r}, which is no allowlist item.",
             fix='Use "self", "*" or an https origin such as "https://maps.example".',
         )
-    return f'"{item}"'
+    return f'"{text}"'

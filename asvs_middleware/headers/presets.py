@@ -4,39 +4,25 @@ docs/explanation/defaults.md gives each default its reason. No header is sent th
 server checks and writes each of them on every response.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final
 
 from ..errors import ConfigurationError
-from . import csp, hsts, permissions, referrer
+from . import csp_field, hsts, merge
 from .csp import NONCE, ContentSecurityPolicy
+from .csp_field import PolicyField, field_of
+from .families import Preset, fixed, trial_without_reports
 from .hsts import HSTSPolicy
+from .levels import check_csp, check_hsts
+from .policy import HeadersPolicy
+from .profiles import with_profile
+from .reporting import Reports, reported
 
-Pair = tuple[bytes, bytes]
+Pair = merge.Pair
 Pairs = tuple[Pair, ...]
-Preset = Literal["api", "web"]
 
-CSP_NAME: Final = b"content-security-policy"
-NO_STORE: Final = (b"cache-control", b"no-store")  # v5.0.0-14.3.2, v4.0.3-8.2.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadersPolicy:
-    """What the response headers say. A None takes the preset's own value for the level.
-
-    Attributes:
-        hsts: Strict-Transport-Security.
-        csp: Content-Security-Policy.
-        referrer: the Referrer-Policy token.
-        permissions: features to open, with their allowlists; all others are closed.
-    """
-
-    hsts: HSTSPolicy | None = None
-    csp: ContentSecurityPolicy | None = None
-    referrer: str | None = None
-    permissions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+CSP_NAME: Final = csp_field.ENFORCED
+NO_STORE: Final = merge.NO_STORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +31,82 @@ class HeaderSet:
 
     Attributes:
         always: on every response.
-        hsts: only over TLS and for domain names.
-        csp: the policy for a response without a nonce.
-        csp_around_nonce: its pieces, to be joined with a nonce.
+        hsts: only over TLS and for domain names; None where none is sent (profile `dev`).
+        policies: the Content-Security-Policy and, where there is one, the report-only one.
+        in_clear: the same for a response over plaintext, without upgrade-insecure-requests, which would break it.
+        cache_control: the operator's own word on caching, for responses below 400; None leaves it to the app.
+        on_success: only on responses below 400.
     """
 
     always: Pairs
-    hsts: Pair
-    csp: Pair
-    csp_around_nonce: tuple[bytes, ...]
+    hsts: Pair | None
+    policies: tuple[PolicyField, ...]
+    in_clear: tuple[PolicyField, ...]
+    cache_control: Pair | None = None
+    on_success: Pairs = ()
+
+    @property
+    def csp(self) -> Pair:
+        """The enforced policy of a response without a nonce."""
+        return self.policies[0].pair(None, None)
+
+    @property
+    def csp_around_nonce(self) -> tuple[bytes, ...]:
+        """Its pieces, to be joined with a nonce."""
+        return self.policies[0].around_nonce
 
 
-def header_set(preset: Preset, policy: HeadersPolicy, *, level: int) -> HeaderSet:
-    """Render the headers of a preset at an ASVS level (1, 2 or 3)."""
-    chosen_csp = policy.csp or (API_CSP if preset == "api" else web_csp(level))
-    chosen_hsts = policy.hsts or default_hsts(level)
-    chosen_referrer = referrer.render(policy.referrer or _REFERRER[preset])
-    _check_csp(chosen_csp, level)
-    _check_hsts(chosen_hsts, level)
-    _check_referrer(chosen_referrer, level)
-    pieces = tuple(piece.encode("ascii") for piece in csp.render_around_nonce(chosen_csp))
+def header_set(preset: Preset, policy: HeadersPolicy, *, level: int, held_to: int | None = None) -> HeaderSet:
+    """Render the headers of a preset.
+
+    Args:
+        preset: `api` or `web`.
+        policy: what differs from the preset.
+        level: the ASVS level (1, 2 or 3), whose values the preset takes.
+        held_to: the level that the choices have to meet: `level`, unless a waiver says otherwise.
+
+    Raises:
+        ConfigurationError: a choice misses the level, or two do not go together.
+    """
+    held_to = level if held_to is None else held_to
+    policy = with_profile(policy)
+    reports = reports_of(policy, level=level)
+    enforced = _enforced(preset, policy, reports, level)
+    check_csp(enforced, held_to)
+    trial = _trial(policy, reports)
     return HeaderSet(
-        always=(
-            (b"x-content-type-options", b"nosniff"),  # v4.0.3-14.4.4, v5.0.0-3.4.4
-            (b"referrer-policy", chosen_referrer.encode("ascii")),
-            (b"permissions-policy", permissions.render(policy.permissions).encode("ascii")),
-            (b"cross-origin-opener-policy", b"same-origin"),  # v5.0.0-3.4.8
-            (b"cross-origin-resource-policy", b"same-origin"),  # v5.0.0-3.5.8
-            _ONLY[preset],
-        ),
-        hsts=(b"strict-transport-security", hsts.render(chosen_hsts).encode("ascii")),
-        csp=(CSP_NAME, csp.render(chosen_csp).encode("ascii")),
-        csp_around_nonce=pieces,
+        always=fixed(preset, policy, enforced, reports, level=held_to),
+        hsts=_hsts(policy, level),
+        policies=_fields(enforced, trial),
+        in_clear=_fields(enforced.replace(upgrade_insecure_requests=None), trial),
+        cache_control=None if policy.cache_control is None else (NO_STORE[0], policy.cache_control.encode("ascii")),
     )
+
+
+def of_kind(policy: HeadersPolicy, kind: Preset, *, mixed: bool) -> HeadersPolicy:
+    """Return the policy for one kind of response: where both exist, what is about pages is meant for the pages."""
+    if not mixed or kind == "web":
+        return policy
+    return replace(
+        policy,
+        csp=None,
+        csp_report_only=None,
+        referrer=None,
+        permissions={},
+        isolation=None,
+        integrity=None,
+        document_policy={},
+    )
+
+
+def csp_of(preset: Preset, policy: HeadersPolicy, *, level: int) -> ContentSecurityPolicy:
+    """Return the operator's policy, or the preset's own for the level."""
+    return policy.csp or (API_CSP if preset == "api" else web_csp(level))
+
+
+def reports_of(policy: HeadersPolicy, *, level: int) -> Reports | None:
+    """Return where reports go: at level 3 to a path of ours unless chosen otherwise, as v5.0.0-3.4.7 asks."""
+    return policy.reports or (Reports() if level >= 3 else None)
 
 
 def default_hsts(level: int) -> HSTSPolicy:
@@ -117,83 +146,34 @@ def web_csp(level: int) -> ContentSecurityPolicy:
     )
 
 
-_REFERRER: Final[dict[Preset, str]] = {"api": "no-referrer", "web": "strict-origin-when-cross-origin"}
-_ONLY: Final[dict[Preset, Pair]] = {
-    # JSON loads nothing, so nothing can break; a page's images and widgets could.
-    "api": (b"cross-origin-embedder-policy", b"require-corp"),
-    # v4.0.3-14.4.7 asks for it beside frame-ancestors; v5.0.0-3.4.6 calls it obsolete.
-    "web": (b"x-frame-options", b"DENY"),
-}
+def _enforced(preset: Preset, policy: HeadersPolicy, reports: Reports | None, level: int) -> ContentSecurityPolicy:
+    chosen = csp_of(preset, policy, level=level)
+    if policy.profile == "dev":
+        chosen = chosen.replace(upgrade_insecure_requests=None)
+    return chosen if reports is None else reported(chosen, reports)
 
 
-_ANYWHERE: Final = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*:|(?:[a-z][a-z0-9+.-]*://)?\*(?::(?:\*|[0-9]+))?(?:/.*)?)\Z", re.IGNORECASE
-)
-"""A scheme alone, or any host."""
-_HARMLESS: Final = frozenset({"'report-sample'", "'strict-dynamic'", "'wasm-unsafe-eval'", "'unsafe-hashes'"})
+def _trial(policy: HeadersPolicy, reports: Reports | None) -> ContentSecurityPolicy | None:
+    if policy.csp_report_only is None:
+        return None
+    if reports is None:
+        raise trial_without_reports("HeadersPolicy(csp_report_only=...)")
+    return reported(csp_field.report_only(policy.csp_report_only), reports)
 
 
-def _check_csp(policy: ContentSecurityPolicy, level: int) -> None:
-    if level < 2:
-        return
-    for directive in ("object-src", "base-uri"):
-        if list(policy.directives.get(directive, ())) != ["'none'"]:
+def _fields(enforced: ContentSecurityPolicy, trial: ContentSecurityPolicy | None) -> tuple[PolicyField, ...]:
+    reported_only = () if trial is None else (field_of(trial, name=csp_field.REPORT_ONLY),)
+    return (field_of(enforced), *reported_only)
+
+
+def _hsts(policy: HeadersPolicy, level: int) -> Pair | None:
+    if policy.profile == "dev":
+        if policy.hsts is not None:
             raise ConfigurationError(
-                f"The Content-Security-Policy lacks {directive} 'none', which v5.0.0-3.4.3 asks for at level {level}.",
-                fix=f"Add {directive}: [\"'none'\"], or state level=1.",
+                'HeadersPolicy(profile="dev") sends no Strict-Transport-Security, and hsts=... was given.',
+                fix="Leave one of them out.",
             )
-    if not {"script-src", "default-src"} & set(policy.directives):
-        raise ConfigurationError(
-            f"The Content-Security-Policy lets scripts come from anywhere; v5.0.0-3.4.3 forbids it at level {level}.",
-            fix="Add script-src with an allowlist, nonces or hashes, or default-src: [\"'none'\"].",
-        )
-    for directive in ("script-src", "script-src-elem", "script-src-attr"):
-        _check_scripts(directive, policy.directives.get(directive, ()), level)
-    if "script-src" not in policy.directives:
-        _check_scripts("default-src", policy.directives["default-src"], level)
-    if any(_ANYWHERE.match(source) for source in policy.directives.get("frame-ancestors", ())):
-        raise ConfigurationError(
-            f"The Content-Security-Policy's frame-ancestors lets any site frame a page; v5.0.0-3.4.6, level {level}.",
-            fix="Name the origins that may.",
-        )
-    if "frame-ancestors" not in policy.directives:
-        raise ConfigurationError(
-            f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",
-            fix="Add frame-ancestors: [\"'none'\"], or the origins that may frame the pages.",
-        )
-
-
-def _check_scripts(directive: str, sources: Sequence[str], level: int) -> None:
-    named = [source for source in sources if source == NONCE or source.startswith("'sha")]
-    if "'strict-dynamic'" in sources and named:
-        return  # Browsers then ignore hosts, schemes and 'unsafe-inline' (CSP 3 section 8.2).
-    anywhere = [source for source in sources if _ANYWHERE.match(source)]
-    inline = ["'unsafe-inline'"] * ("'unsafe-inline'" in sources and not named)
-    if anywhere or inline:
-        raise ConfigurationError(
-            f"The Content-Security-Policy's {directive} holds {', '.join(anywhere + inline)}, so injected script runs; "
-            f"v5.0.0-3.4.3 forbids it at level {level}.",
-            fix="Name the hosts, or use NONCE or hashes.",
-        )
-    unnamed = [source for source in sources if source not in named and source != "'none'"]
-    if level >= 3 and directive != "script-src-attr" and [one for one in unnamed if one not in _HARMLESS]:
-        raise ConfigurationError(
-            "The Content-Security-Policy allows scripts without nonce or hash; v5.0.0-3.4.3 asks for them at level 3.",
-            fix=f"Leave nothing but NONCE, hashes and 'strict-dynamic' in {directive}, or state level=2.",
-        )
-
-
-def _check_hsts(policy: HSTSPolicy, level: int) -> None:
-    if level >= 2 and not policy.include_subdomains:
-        raise ConfigurationError(
-            f"HSTSPolicy(include_subdomains=False) is not enough for level {level}: v5.0.0-3.4.1 asks for subdomains.",
-            fix="Leave include_subdomains out, or state level=1.",
-        )
-
-
-def _check_referrer(policy: str, level: int) -> None:
-    if level >= 2 and policy in {"unsafe-url", "no-referrer-when-downgrade"}:
-        raise ConfigurationError(
-            f"Referrer-Policy {policy} tells other sites paths and queries; v5.0.0-3.4.5 forbids it at level {level}.",
-            fix='Use "strict-origin-when-cross-origin" or "no-referrer".',
-        )
+        return None
+    chosen = policy.hsts or default_hsts(level)
+    check_hsts(chosen, level)
+    return b"strict-transport-security", hsts.render(chosen).encode("ascii")

@@ -12,6 +12,7 @@ from asvs_middleware.headers import (
     ContentSecurityPolicy,
     HeadersPolicy,
     HSTSPolicy,
+    Preload,
     Preset,
     header_set,
 )
@@ -42,10 +43,14 @@ def test_every_header_of_a_preset(preset: Preset, own: dict[str, str], level: in
     """These and no others: each costs time on every response."""
     headers = sent(preset, level)
     assert headers.pop("permissions-policy").startswith("accelerometer=(), ")
-    assert headers.pop("content-security-policy")
-    assert headers == own | {
+    policy = headers.pop("content-security-policy")
+    assert ("report-to reports; report-uri /.well-known/reports" in policy) is (level == 3)
+    reporting = {"reporting-endpoints": 'reports="/.well-known/reports"'} if level == 3 else {}
+    if level == 3:
+        own = {name: value + '; report-to="reports"' * name.endswith("embedder-policy") for name, value in own.items()}
+    assert headers == own | reporting | {
         "x-content-type-options": "nosniff",
-        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin" + '; report-to="reports"' * (level == 3),
         "cross-origin-resource-policy": "same-origin",
         "strict-transport-security": "max-age=31536000" + ("; includeSubDomains" if level >= 2 else ""),
     }
@@ -80,7 +85,10 @@ def test_what_an_operator_chose() -> None:
     """Each choice replaces the preset's own value and nothing else."""
     chosen = sent(
         "web",
-        hsts=HSTSPolicy(max_age=timedelta(days=730), preload=True),
+        hsts=HSTSPolicy(
+            max_age=timedelta(days=730),
+            preload=Preload(domain="example.com", confirmed="operations checked every subdomain"),
+        ),
         csp=REQUIRED,
         referrer="same-origin",
         permissions={"camera": ["self"]},
@@ -176,7 +184,7 @@ def test_a_bad_choice_is_found_when_the_headers_are_rendered(choices: Any, messa
         pytest.param(
             {"hsts": HSTSPolicy(include_subdomains=False)}, r"v5\.0\.0-3\.4\.1 asks for subdomains", id="HSTS"
         ),
-        pytest.param({"referrer": "unsafe-url"}, "tells other sites paths and queries", id="whole URL"),
+        pytest.param({"referrer": "unsafe-url"}, "sends paths and queries to other sites", id="whole URL"),
         pytest.param({"referrer": "no-referrer-when-downgrade"}, "forbids it at level", id="whole URL over TLS"),
     ],
 )

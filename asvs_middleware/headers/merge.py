@@ -1,0 +1,107 @@
+"""What becomes of a field that both the app and the policy set: v5.0.0-3.4.3, v5.0.0-14.2.2.
+
+The app's own value wins, because it knows the response. Two fields are lists whose members do not contradict each
+other and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section
+5.2) where a proof or a nonce was needed. A Content-Security-Policy is no list to merge: a second one narrows the
+first, which breaks the page, so that the app's own stands alone unless the field is locked (middleware/rewrite.py).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+Pair = tuple[bytes, bytes]
+
+NO_STORE: Final = (b"cache-control", b"private, no-store")
+"""For what a proof or a nonce was needed for: v5.0.0-14.3.2, v5.0.0-14.2.2, v4.0.3-8.2.1. headers/caching.py."""
+
+_KEY: Final = rb"[a-z*][a-z0-9_.*-]*"
+_ITEM: Final = rb'(?:"(?:[^"\\]|\\["\\])*"|\?[01]|-?[0-9]+(?:\.[0-9]+)?|[A-Za-z*][A-Za-z0-9!#$%&\'*+.^_`|~:/-]*)'
+_PARAMETERS: Final = rb"(?:;[ ]*%b(?:=%b)?)*" % (_KEY, _ITEM)
+_ONE: Final = _ITEM + _PARAMETERS
+_INNER_LIST: Final = rb"\([ ]*(?:%b(?:[ ]+%b)*[ ]*)?\)" % (_ONE, _ONE)
+_MEMBER: Final = re.compile(rb"[ \t]*((%b)(?:=(?:%b|%b))?%b)[ \t]*" % (_KEY, _ITEM, _INNER_LIST, _PARAMETERS))
+_SHARED: Final = frozenset({b"public", b"s-maxage", b"proxy-revalidate", b"must-understand"})
+_KEPT_FROM_SHARED: Final = frozenset({b"private", b"no-store"})
+
+
+def merged(theirs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
+    """Return the app's fields, then those of ours it does not set; a field both set is there as its rule says.
+
+    >>> merged([(b"X-Frame-Options", b"SAMEORIGIN")], [(b"x-frame-options", b"DENY")])
+    [(b'X-Frame-Options', b'SAMEORIGIN')]
+    """
+    present = {name.lower() for name, _ in theirs}
+    found = list(theirs)
+    added = []
+    for pair in ours:
+        name, value = pair
+        if name not in present:
+            added.append(pair)
+        elif name == b"permissions-policy":
+            found = _combined(found, name, value, permissions)
+        elif pair == NO_STORE:
+            found = _combined(found, name, value, unshared)
+    return found + added
+
+
+def permissions(theirs: bytes, ours: bytes) -> bytes:
+    """Return the app's members, and ours for every feature it does not name.
+
+    Browsers drop a malformed field whole and leave every feature open: ours stands in for one.
+
+    >>> permissions(b"camera=(self)", b"camera=(), usb=()")
+    b'camera=(self), usb=()'
+    """
+    said = _members(theirs)
+    if said is None:
+        return ours
+    return b", ".join({**(_members(ours) or {}), **said}.values())
+
+
+def unshared(theirs: bytes, _ours: bytes) -> bytes:
+    """Return the app's directives for what was made for one caller: that caller's own cache may keep it, no other.
+
+    >>> unshared(b"public, max-age=60", b"")
+    b'private, max-age=60'
+    """
+    directives = [part.strip() for part in theirs.split(b",")]
+    # `private="set-cookie"` keeps one field back and no more, so that only the bare word counts.
+    if any(directive.lower() in _KEPT_FROM_SHARED for directive in directives):
+        return theirs
+    kept = [one for one in directives if one and one.partition(b"=")[0].rstrip().lower() not in _SHARED]
+    return b", ".join([b"private", *kept])
+
+
+def _combined(pairs: list[Pair], name: bytes, ours: bytes, rule: Callable[[bytes, bytes], bytes]) -> list[Pair]:
+    """Replace every line of a field by one, where the first stood (RFC 9110 section 5.3)."""
+    lines = [value for key, value in pairs if key.lower() == name]
+    value = rule(b", ".join(lines), ours)
+    return list(_with_one(pairs, name, value))
+
+
+def _with_one(pairs: list[Pair], name: bytes, value: bytes) -> Iterator[Pair]:
+    told = False
+    for pair in pairs:
+        if pair[0].lower() != name:
+            yield pair
+        elif not told:
+            told = True
+            yield name, value
+
+
+def _members(value: bytes) -> dict[bytes, bytes] | None:
+    """Return the members of a structured dictionary as they were written; None for none a browser would read."""
+    members: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(value):
+        match = _MEMBER.match(value, at)
+        if match is None:
+            return None
+        members[match[2]] = match[1]
+        at = match.end()
+        if at < len(value):
+            if value[at : at + 1] != b"," or not value[at + 1 :].strip():
+                return None
+            at += 1
+    return members
