@@ -6,7 +6,14 @@ No socket, clock or environment here: bytes and the time come in as arguments.
 """
 
 from .identity import IdentityPattern
+from .peer import PeerCertificate
 from .policy import ClientCertificates
 from .verifier import ClientCertificateVerifier, VerifiedCertificate
 
-__all__ = ["ClientCertificateVerifier", "ClientCertificates", "IdentityPattern", "VerifiedCertificate"]
+__all__ = [
+    "ClientCertificateVerifier",
+    "ClientCertificates",
+    "IdentityPattern",
+    "PeerCertificate",
+    "VerifiedCertificate",
+]

@@ -3,19 +3,21 @@
 It travels in the ASGI scope, so that a copy of the scope carries it along.
 """
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from os import urandom
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import AccessDenied
 from .facts import Connection, Read
+from .scope_key import SCOPE_KEY as SCOPE_KEY  # noqa: PLC0414  # Layers read it from here.
 
 NO_PROOFS: Final[Mapping[Any, Any]] = MappingProxyType({})
-SCOPE_KEY: Final = "asvs_middleware"
+
+_T = TypeVar("_T")
 
 
 class Verifier(Protocol):
@@ -26,49 +28,96 @@ class Verifier(Protocol):
         ...
 
 
+class Means(NamedTuple):
+    """What a layer has for all its exchanges.
+
+    Attributes:
+        read: makes the Connection.
+        verifier: makes the proofs, or None where no guard is installed.
+    """
+
+    read: Read
+    verifier: Verifier | None
+
+
+class Event(Generic[_T]):
+    """An attribute that most exchanges never set. Setting one makes the exchange eventful, whatever it is set to."""
+
+    __slots__ = ("_default", "_name")
+
+    def __init__(self, default: _T) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, exchange: "Exchange", owner: type) -> _T:
+        happened = exchange.happened
+        return self._default if happened is None else happened.get(self._name, self._default)
+
+    def __set__(self, exchange: "Exchange", value: _T) -> None:
+        if exchange.happened is None:
+            exchange.happened = {}
+        exchange.happened[self._name] = value
+
+
 class Exchange:
     """One request and its response.
 
     Attributes:
         scope: the scope the app gets.
-        verifier: makes the proofs, or None where no guard is installed.
+        receive: the server's.
+        send: the server's.
+        means: what the layer has for all of them.
+        arrival: over plaintext (0), TLS (1), or TLS to a domain name (2).
+        started: the response has begun.
+        settled: the endpoint was known, and its mark looked at, before the body was read.
+        nonce: the nonce of this response, once one was asked for.
+        style_nonce: the nonce for style sheets alone, once one was asked for.
+        happened: the events below by name; None while there was none, and nothing has to be looked at twice.
         proofs: what was verified so far, by mark.
         covered: a marked Mount was passed, whose inner routes need no mark of their own.
         refusal: why the request is refused, once it is.
-        started: the response has begun.
         answered: the layer itself sent the answer; whatever the app still sends is dropped.
-        settled: the endpoint was known, and its mark looked at, before the body was read.
         routed: the scope the innermost router writes to: the same, or a copy some middleware made.
         reached: the endpoint that stood there when that router began, so that its own can be told from it.
+        waives: the places whose marks the path waives.
         outer: the exchange of the layer around this one, where this one brings no guard of its own.
-        nonce: the nonce of this response, once one was asked for.
-        sends_hsts: the response may carry HSTS; None where nobody has asked yet.
     """
 
-    # Slots, each filled once: the layer reads them many times in every request.
+    # Slots, each filled once: every request makes one of these.
     __slots__ = (
         "_arrived",
-        "_connection",
-        "_read",
-        "answered",
-        "covered",
+        "_known",
+        "arrival",
+        "happened",
+        "means",
         "nonce",
-        "outer",
-        "proofs",
-        "reached",
         "receive",
-        "refusal",
-        "routed",
         "scope",
         "send",
-        "sends_hsts",
         "settled",
         "started",
-        "verifier",
+        "style_nonce",
     )
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, verifier: Verifier | None, known: Connection | Read
+    proofs: Event[Mapping[Any, Any]] = Event(NO_PROOFS)
+    covered: Event[bool] = Event(False)
+    refusal: Event[AccessDenied | None] = Event(None)
+    answered: Event[bool] = Event(False)
+    outer: "Event[Exchange | None]" = Event(None)
+    reached: Event[Any] = Event(None)
+    waives: Event[frozenset[Any]] = Event(frozenset())
+    _routed: Event[Scope | None] = Event(None)
+
+    def __init__(  # noqa: PLR0917  # Keywords cost as much again.
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        means: Means,
+        arrival: int,
+        known: Connection | None = None,
     ) -> None:
         """Begin an exchange.
 
@@ -76,37 +125,45 @@ class Exchange:
             scope: the scope the app gets.
             receive: the server's.
             send: the server's.
-            verifier: makes the proofs.
-            known: the connection, or what reads it should anybody ask: most requests get along without.
+            means: what the layer has.
+            arrival: how the request came.
+            known: the connection, where it was read already: most requests get along without.
         """
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.verifier = verifier
-        self.covered = self.started = self.answered = self.settled = False
-        self.routed: Scope = scope
-        self.reached: Any = None
-        self.outer: Exchange | None = None
-        self.proofs: Mapping[Any, Any] = NO_PROOFS
-        self.refusal: AccessDenied | None = None
+        self.means = means
+        self.arrival = arrival
+        self.started = self.settled = False
+        self.happened: dict[str, Any] | None = None
         self.nonce: str | None = None
-        if isinstance(known, Connection):
-            self._connection: Connection | None = known
-            self.sends_hsts: bool | None = None
-        else:
-            self._connection = None
-            self._read = known
-            # Code of the app may put other values into the scope before anybody asks.
-            self._arrived = scope["headers"], scope.get("client")
+        self.style_nonce: str | None = None
+        self._known = known
+        # Code of the app may put other values into the scope before anybody asks.
+        self._arrived = scope["headers"], scope.get("client")
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """What makes the proofs, or None where no guard is installed."""
+        return self.means.verifier
 
     @property
     def connection(self) -> Connection:
         """What was known before anything was decided."""
-        if self._connection is None:
+        if self._known is None:
             headers, client = self._arrived
             arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
-            self._connection = self._read(arrived, self.receive)._replace(scope=self.scope)
-        return self._connection
+            self._known = self.means.read(arrived, self.receive)._replace(scope=self.scope)
+        return self._known
+
+    @property
+    def routed(self) -> Scope:
+        """The scope the innermost router writes to: the same, or a copy some middleware made."""
+        return self._routed or self.scope
+
+    @routed.setter
+    def routed(self, scope: Scope) -> None:
+        self._routed = scope
 
     @property
     def transport(self) -> Any:
@@ -116,8 +173,14 @@ class Exchange:
     def make_nonce(self) -> str:
         """Return the nonce of this response: 144 random bits in base64 (CSP 3 section 7.1 asks for 128)."""
         if self.nonce is None:
-            self.nonce = b64encode(urandom(18)).decode("ascii")
+            self.nonce = b2a_base64(urandom(18), newline=False).decode("ascii")
         return self.nonce
+
+    def make_style_nonce(self) -> str:
+        """Return the nonce for style sheets alone, made as the other is and never equal to it."""
+        if self.style_nonce is None:
+            self.style_nonce = b2a_base64(urandom(18), newline=False).decode("ascii")
+        return self.style_nonce
 
     async def nothing(self, _message: Message) -> None:
         """Drop what the app still sends after the layer has answered."""

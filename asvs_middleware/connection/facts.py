@@ -1,20 +1,20 @@
 """One pass over a request's header fields gives one immutable Connection; everything later reads that."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope
 
-from .. import events
+from .claims import claims_tls
+from .field_names import WRITTEN_BY_PROXIES
+from .glance import Glance, Ordinary, glance_for, host_in_front
 from .networks import UNIX, Networks
-from .proxies import FORWARDED, read_forwarded
+from .notices import Notices
 from .transport import Transport, read_transport
+from .trust import TrustedProxies
 
-_TOLD_AT_MOST = 256
 _SECURE = frozenset({"https", "wss"})
-_CHANGES_FACTS = FORWARDED | {b"host"}
-_READ = _CHANGES_FACTS | {b"authorization"}
+_READ = WRITTEN_BY_PROXIES | {b"host", b"authorization"}
 
 
 class Connection(NamedTuple):
@@ -28,6 +28,7 @@ class Connection(NamedTuple):
         client: the client's address as text, or None when it is not known.
         via_proxy: the transport peer is a trusted proxy, so a TLS certificate would be the proxy's own.
         authorization: every Authorization value, in order.
+        claims_tls: an untrusted peer says that the client spoke TLS to it; never believed (claims.py).
     """
 
     scope: Scope
@@ -37,6 +38,7 @@ class Connection(NamedTuple):
     client: str | None
     via_proxy: bool
     authorization: tuple[bytes, ...]
+    claims_tls: bool = False
 
     def __repr__(self) -> str:
         """Name the two ends: scope and fields hold tokens, cookies and the query (v5.0.0-16.2.5)."""
@@ -77,95 +79,98 @@ class Read(Protocol):
         """Return everything that is known."""
         ...
 
-    def glance(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the Host of an ordinary request, None of any other.
-
-        Ordinary is what came over TLS, straight from the client, with one Host and no forwarded field: for gates that
-        ask for nothing else, two such requests with the same Host are alike.
-        """
+    def glance(self, ordinary: Ordinary) -> Glance:
+        """Return what tells ordinary requests."""
         ...
 
 
 class ConnectionReader:
-    """Reads connections, with these networks as trusted proxies."""
+    """Reads connections, with these as trusted proxies."""
 
-    __slots__ = ("_is_proxy", "_told", "_trusted", "glance")
+    __slots__ = ("_is_proxy", "_notices", "_proxies")
 
-    def __init__(self, trusted: Networks) -> None:
-        self._trusted = trusted
-        self._told: set[str | None] = set()
+    def __init__(self, trusted: Networks | TrustedProxies) -> None:
+        self._proxies = TrustedProxies.of(trusted)
+        self._notices = Notices(self._proxies.fields)
         # A connection brings many requests of one peer.
-        self._is_proxy = lru_cache(maxsize=1024)(trusted.__contains__)
-        self.glance = self._glancer()
+        self._is_proxy = lru_cache(maxsize=1024)(self._proxies.__contains__)
 
-    def _glancer(self) -> Callable[[Scope, Receive], bytes | None]:
-        """Return the glance as a plain function: it runs on every request."""
-        is_proxy = self._is_proxy if self._trusted else None
-        changes_facts = _CHANGES_FACTS
-
-        def glance(scope: Scope, receive: Receive) -> bytes | None:
-            if scope["scheme"] != "https":
-                return None
-            if getattr(receive, "__self__", None) is None:
-                client = scope.get("client")
-                peer = client[0] if client else None
-            else:
-                peer, secure, _, reached = read_transport(scope, receive)
-                if not (secure and reached):
-                    return None
-            if is_proxy is not None and is_proxy(peer):
-                return None
-            host: bytes | None = None
-            for name, value in scope["headers"]:
-                if name in changes_facts:
-                    if host is not None or name != b"host":
-                        return None
-                    host = value
-            return host
-
-        return glance
+    def glance(self, ordinary: Ordinary) -> Glance:
+        """Return what tells ordinary requests."""
+        nobody = type(self._proxies) is TrustedProxies and not self._proxies.networks
+        return glance_for(ordinary, None if nobody else self._is_proxy)
 
     def __call__(self, scope: Scope, receive: Receive) -> Connection:
+        """Return everything that is known."""
         transport = read_transport(scope, receive)
-        host: bytes | None = None
-        hosts = 0
-        authorization: tuple[bytes, ...] = ()
-        forwarded = False
-        for name, value in scope["headers"]:
-            if name not in _READ:  # Asked first: most fields are none of ours.
-                continue
-            if name == b"host":
-                host = value
-                hosts += 1
-            elif name == b"authorization":
-                authorization += (value,)
-            else:
-                forwarded = True
-        client = scope.get("client")
-        connection = Connection(
-            scope=scope,
-            transport=transport,
-            secure=transport.secure,
-            host=host if hosts == 1 else None,
-            client=client[0] if client else None,
-            via_proxy=self._is_proxy(transport.peer),
-            authorization=authorization,
-        )
+        connection, forwarded = _at_first_sight(scope, transport, via_proxy=self._is_proxy(transport.peer))
         if connection.via_proxy:
-            return _as_the_proxy_says(connection, self._trusted)
+            return _as_the_proxy_says(connection, self._proxies, self._notices)
         if forwarded or transport.secure is not (scope.get("scheme") in _SECURE):
-            return _as_the_transport_says(connection, self._told if forwarded else None)
+            return _as_the_transport_says(connection, self._notices, forwarded=forwarded)
         return connection
 
 
-def connection_reader(trusted: Networks) -> Read:
-    """Return what reads a Connection, with these networks as trusted proxies."""
+class ScopeReader:
+    """Reads what the server says and believes it: for a layer that judges nobody. No field is taken off."""
+
+    __slots__ = ()
+
+    def glance(self, ordinary: Ordinary) -> Glance:  # noqa: ARG002  # To no judge any request is out of the ordinary.
+        """Return what finds the Host of most requests."""
+        return host_in_front
+
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
+        """Return what the scope says."""
+        transport = read_transport(scope, receive)
+        connection, _ = _at_first_sight(scope, transport, via_proxy=False)
+        return connection._replace(secure=scope.get("scheme") in _SECURE)
+
+
+def connection_reader(trusted: Networks | TrustedProxies) -> Read:
+    """Return what reads a Connection, with these as trusted proxies."""
     return ConnectionReader(trusted)
 
 
-def _as_the_proxy_says(connection: Connection, trusted: Networks) -> Connection:
-    pairs = connection.scope["headers"]
-    said = read_forwarded(pairs, peer=connection.transport.peer or UNIX, trusted=trusted)
+def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> tuple[Connection, bool]:
+    """Return what scope and transport say, and whether there is a field only a proxy may write."""
+    host: bytes | None = None
+    hosts = 0
+    authorization: tuple[bytes, ...] = ()
+    forwarded = False
+    for name, value in scope["headers"]:
+        if name not in _READ:  # Asked first: most fields are none of ours.
+            continue
+        if name == b"host":
+            host = value
+            hosts += 1
+        elif name == b"authorization":
+            authorization += (value,)
+        else:
+            forwarded = True
+    client = scope.get("client")
+    connection = Connection(
+        scope=scope,
+        transport=transport,
+        secure=transport.secure,
+        host=host if hosts == 1 else None,
+        client=client[0] if client else None,
+        via_proxy=via_proxy,
+        authorization=authorization,
+    )
+    return connection, forwarded
+
+
+def _as_the_proxy_says(connection: Connection, proxies: TrustedProxies, notices: Notices) -> Connection:
+    peer = connection.transport.peer
+    notices.rewritten(connection.scope, connection.transport)
+    removed = proxies.removed
+    pairs = [pair for pair in connection.scope["headers"] if pair[0] not in removed]
+    if len(pairs) < len(connection.scope["headers"]):
+        notices.other_family(peer)
+    said = proxies.read(pairs, peer=peer or UNIX)
+    if not said.readable:
+        notices.unreadable(peer)
     host = connection.host
     if said.host is not None and host is not None:
         host = said.host
@@ -175,14 +180,17 @@ def _as_the_proxy_says(connection: Connection, trusted: Networks) -> Connection:
     return _put_right(connection._replace(secure=secure, host=host, client=said.client), pairs)
 
 
-def _as_the_transport_says(connection: Connection, told: set[str | None] | None) -> Connection:
+def _as_the_transport_says(connection: Connection, notices: Notices, *, forwarded: bool) -> Connection:
     peer = connection.transport.peer
-    if told is not None:
-        _tell(peer, told)
+    notices.rewritten(connection.scope, connection.transport)
+    claimed = False
+    if forwarded:
+        notices.untrusted(peer)
+        claimed = claims_tls(connection.scope["headers"])
         if not connection.transport.reached:  # Somebody before us may have written the scheme from these very fields.
             connection = connection._replace(secure=False)
-    pairs = [pair for pair in connection.scope["headers"] if pair[0] not in FORWARDED]
-    return _put_right(connection._replace(client=None if peer == UNIX else peer), pairs)
+    pairs = [pair for pair in connection.scope["headers"] if pair[0] not in WRITTEN_BY_PROXIES]
+    return _put_right(connection._replace(client=None if peer == UNIX else peer, claims_tls=claimed), pairs)
 
 
 def _put_right(connection: Connection, pairs: list[tuple[bytes, bytes]]) -> Connection:
@@ -197,18 +205,3 @@ def _address(client: str | None, was: tuple[str, int] | None) -> tuple[str, int]
     if client is None:
         return None
     return was if was and was[0] == client else (client, 0)
-
-
-def _tell(peer: str | None, told: set[str | None]) -> None:
-    """Say once per peer that its forwarded fields are ignored: it is the commonest mistake behind a proxy."""
-    if peer in told or len(told) >= _TOLD_AT_MOST:
-        return
-    told.add(peer)
-    events.emit(
-        "connection",
-        "proxy_header_spoofed",
-        reason=f"Forwarded header fields from {peer} are ignored and removed: it is not in trusted_proxies. "
-        "If this is your proxy, add its network to trusted_proxies.",
-        requirement="v5.0.0-4.1.3",
-        peer=peer,
-    )

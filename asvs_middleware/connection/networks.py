@@ -1,9 +1,9 @@
 """Sets of networks with a membership test that costs O(log n), whatever their number."""
 
-import socket
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeVar
 
 from ..errors import ConfigurationError
@@ -26,7 +26,7 @@ class Networks:
         ConfigurationError: every address (`*`, `0.0.0.0/0`, `::/0`), host bits set, a zone, or not a network.
     """
 
-    __slots__ = ("_intervals", "given", "unix")
+    __slots__ = ("_four", "_sixteen", "given", "unix")
 
     def __init__(self, networks: Iterable[str], *, argument: str = "networks") -> None:
         if isinstance(networks, str):
@@ -34,23 +34,23 @@ class Networks:
         self.given: tuple[str, ...] = tuple(networks)
         self.unix = UNIX in self.given
         parsed = [_network(one, argument) for one in self.given if one != UNIX]
-        self._intervals = {
-            4: _intervals([net for net in parsed if isinstance(net, IPv4Network)]),
-            16: _intervals([net for net in parsed if isinstance(net, IPv6Network)]),
-        }
+        self._four = _bounds([net for net in parsed if isinstance(net, IPv4Network)])
+        self._sixteen = _bounds([net for net in parsed if isinstance(net, IPv6Network)])
 
     def __contains__(self, address: str | None) -> bool:
         """Whether the address lies in one of the networks; an IPv4-mapped IPv6 address counts as IPv4."""
-        if address is None:
-            return False
-        if address == UNIX:
-            return self.unix
-        packed = _packed(address)
-        if packed is None:
-            return False
-        firsts, lasts = self._intervals[len(packed)]
-        at = bisect_right(firsts, packed) - 1
-        return at >= 0 and packed <= lasts[at]
+        try:
+            packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)  # type: ignore[operator, arg-type]
+        except (OSError, ValueError, TypeError):  # No address: unix, or None, which is nobody.
+            return self.unix and address == UNIX
+        if len(packed) == 4:
+            bounds = self._four
+        elif packed.startswith(_MAPPED):
+            bounds, packed = self._four, packed[12:]
+        else:
+            bounds = self._sixteen
+        # Where an interval begins and where it ends take turns, so an odd number of them below is inside.
+        return bisect_right(bounds, packed) % 2 == 1
 
     def __bool__(self) -> bool:
         return bool(self.given)
@@ -62,28 +62,24 @@ def is_address(text: str) -> bool:
     >>> is_address("2001:db8::1"), is_address("10.0.0.1:80")
     (True, False)
     """
-    return _packed(text) is not None
-
-
-def _packed(address: str) -> bytes | None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        packed = socket.inet_pton(family, address)
+        inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):  # ValueError: a NUL or a surrogate inside.
-        return None
-    return packed[12:] if packed.startswith(_MAPPED) else packed
+        return False
+    return True
 
 
-def _intervals(networks: Sequence[_Network]) -> tuple[list[bytes], list[bytes]]:
-    merged = list(collapse_addresses(networks))
-    return [net[0].packed for net in merged], [net[-1].packed for net in merged]
+def _bounds(networks: Sequence[_Network]) -> list[bytes]:
+    """Return each interval's first address and what comes right after its last; one byte more is after it."""
+    merged = collapse_addresses(networks)
+    return [bound for net in merged for bound in (net[0].packed, net[-1].packed + b"\0")]
 
 
 def _network(text: str, argument: str) -> IPv4Network | IPv6Network:
     network = None if text == "*" else _unmapped(_parse(text, argument))
     if network is None or network.prefixlen == 0:
         raise ConfigurationError(
-            f"{argument} may not hold {text!r}: whoever connects could then say what it likes about the client.",
+            f"{argument} may not hold {text!r}: whoever connects would be one of them.",
             fix='Name the networks your proxies connect from, such as "10.0.0.0/8", or "unix".',
         )
     return network

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asvs_middleware.connection import Networks, connection_reader
-from asvs_middleware.connection.exchange import SCOPE_KEY, Exchange, exchange_of
+from asvs_middleware.connection.exchange import SCOPE_KEY, Exchange, Means, exchange_of
 
 Make = Callable[..., Any]
 
@@ -17,7 +17,7 @@ async def send(message: Any) -> None:
 
 
 def an_exchange(a_scope: Make, receive: Any) -> Exchange:
-    return Exchange(a_scope(), receive, send, None, connection_reader(Networks([])))
+    return Exchange(a_scope(), receive, send, Means(connection_reader(Networks([])), None), 2)
 
 
 def test_a_nonce_is_made_when_it_is_asked_for(a_scope: Make, receive: Any) -> None:
@@ -60,7 +60,7 @@ async def test_the_transport_stays_in_reach(a_scope: Make, receive: Any, accepte
 def test_the_connection_is_what_arrived(a_scope: Make, receive: Any) -> None:
     """It is read when somebody asks, from the values the request came with and not from what the app made of them."""
     scope = a_scope((b"host", b"api.example.com"), scheme="https", client=("198.51.100.7", 50123))
-    exchange = Exchange(scope, receive, send, None, connection_reader(Networks([])))
+    exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2)
     scope["headers"] = [(b"host", b"evil.example"), (b"authorization", b"Bearer forged")]
     scope["client"], scope["scheme"] = ("127.0.0.1", 1), "http"
     connection = exchange.connection

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.connection import Hosts, is_public_name, parse_host
+from asvs_middleware.connection.host import parse_authority
 from asvs_middleware.errors import ConfigurationError, HostRefused
 
 
@@ -24,6 +25,8 @@ from asvs_middleware.errors import ConfigurationError, HostRefused
         pytest.param(b"10.0.0.1:65535", "10.0.0.1", id="IPv4 and the last port"),
         pytest.param(b"[::1]", "[::1]", id="IPv6"),
         pytest.param(b"[2001:DB8::1]:8443", "[2001:db8::1]", id="IPv6 and port"),
+        pytest.param(b"[2001:0DB8:0:0:0:0:0:1]", "[2001:db8::1]", id="IPv6 written out"),
+        pytest.param(b"[::ffff:A00:1]", "[::ffff:10.0.0.1]", id="IPv6 that holds IPv4"),
         pytest.param(
             b".".join([b"a" * 63] * 3 + [b"a" * 61]), ".".join(["a" * 63] * 3 + ["a" * 61]), id="253 characters"
         ),
@@ -105,6 +108,7 @@ def test_any_bytes_are_a_host_or_refused(raw: bytes) -> None:
     assert host == host.lower()
     assert not set(host) & set(" @/\\?#,%*\r\n\0")
     assert parse_host(host.encode()) == host
+    assert parse_authority(raw)[1] in (None, *range(65536))
 
 
 @pytest.mark.parametrize(
@@ -126,6 +130,20 @@ def test_any_bytes_are_a_host_or_refused(raw: bytes) -> None:
         pytest.param(["::1"], b"[::1]:8000", True, id="IPv6"),
         pytest.param(["[::1]"], b"[::1]", True, id="IPv6 configured in brackets"),
         pytest.param(["::1"], b"[::2]", False, id="another IPv6"),
+        pytest.param(["2001:DB8::1"], b"[2001:db8:0:0::1]", True, id="IPv6, both in other spellings"),
+        pytest.param(["[2001:db8:0::1]:8443"], b"[2001:db8::1]:8443", True, id="IPv6 and its port"),
+        pytest.param(["[::1]:8443"], b"[::1]:8444", False, id="IPv6 and another port"),
+        pytest.param(["api.example.com:8443"], b"api.example.com:8443", True, id="the port"),
+        pytest.param(["api.example.com:8443"], b"API.example.com.:08443", True, id="the port, spelt otherwise"),
+        pytest.param(["api.example.com:8443"], b"api.example.com", False, id="no port, so 443"),
+        pytest.param(["api.example.com:8443"], b"api.example.com:443", False, id="another port"),
+        pytest.param(["api.example.com:443"], b"api.example.com", True, id="443 is the port of TLS"),
+        pytest.param(["api.example.com:443"], b"api.example.com:443", True, id="443, said"),
+        pytest.param(["api.example.com:80"], b"api.example.com", False, id="80 is not"),
+        pytest.param(["*.example.com:8443"], b"a.b.example.com:8443", True, id="below the wildcard, and the port"),
+        pytest.param(["*.example.com:8443"], b"a.example.com:1", False, id="below the wildcard, another port"),
+        pytest.param(["a.example:1", "a.example:2"], b"a.example:2", True, id="two ports of one name"),
+        pytest.param(["a.example:1", "a.example"], b"a.example:2", True, id="one port, and any"),
     ],
 )
 def test_hosts_that_are_ours(hosts: list[str], raw: bytes, ours: bool) -> None:
@@ -150,11 +168,21 @@ def test_a_malformed_host_is_refused_by_the_question_itself() -> None:
         pytest.param(["*.127.0.0.1"], "which is no host name", id="below an address"),
         pytest.param(["*.::1"], "which is no host name", id="below an IPv6 address"),
         pytest.param(["a.*.example"], "which is no host name", id="wildcard inside"),
-        pytest.param(["api.example.com:443"], "without scheme, port and path", id="port"),
-        pytest.param(["https://api.example.com"], "without scheme, port and path", id="scheme"),
-        pytest.param(["api.example.com/v1"], "without scheme, port and path", id="path"),
+        pytest.param(["https://api.example.com"], "without scheme and path", id="scheme"),
+        pytest.param(["api.example.com/v1"], "without scheme and path", id="path"),
         pytest.param(["api.example.com."], "which is no host name", id="trailing dot"),
-        pytest.param(["bücher.example"], "which is no host name", id="IDN as U-label"),
+        pytest.param(["bücher.example"], 'A-label clients send: "xn--bcher-kva.example"', id="IDN as U-label"),
+        pytest.param(["*.Bücher.example"], r'"\*\.xn--bcher-kva.example"', id="IDN below a wildcard"),
+        pytest.param(["straße.example"], "which begins with xn--", id="IDN that two standards spell differently"),
+        pytest.param(["ü..example"], "which begins with xn--", id="IDN that has no A-label"),
+        pytest.param(["a.example:"], "which is no host name", id="empty port"),
+        pytest.param(["a.example:0"], "which is no host name", id="port 0"),
+        pytest.param(["a.example:65536"], "which is no host name", id="no port"),
+        pytest.param(["a.example.:443"], "which is no host name", id="trailing dot before a port"),
+        pytest.param(["::1:8443:"], "which is no host name", id="IPv6 without brackets and a port"),
+        pytest.param(["*.[::1]"], "which is no host name", id="below an IPv6 literal"),
+        pytest.param(["*.0.0.1"], "which is no host name", id="below a part of an address"),
+        pytest.param(["10.1"], "which is no host name", id="a short address"),
         pytest.param([" api.example.com"], "which is no host name", id="space"),
         pytest.param([""], "'', which is no host name", id="empty"),
         pytest.param(["\udc80"], "which is no host name", id="surrogate"),

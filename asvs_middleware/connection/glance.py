@@ -1,0 +1,101 @@
+"""Tell an ordinary request at a glance: one pass over its fields, and nothing is made.
+
+Ordinary is what came over TLS, straight from the client, with one Host, no field only a proxy may write, and nothing
+a gate asks for. To every gate two such requests with the same Host are alike, so that one judgement does for both.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from sys import maxsize
+from typing import Any, Final
+
+from starlette.types import Receive, Scope
+
+from .field_names import WRITTEN_BY_PROXIES
+from .transport import address
+
+Glance = Callable[[Scope, Receive], bytes | None]
+
+_FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordinary:
+    """What every gate passes without a look once it has passed the Host.
+
+    Attributes:
+        methods: the methods.
+        harmless: names of fields no gate reads, in lower case.
+        seems_harmless: whether a name that is not among these is harmless all the same.
+        fields: how many fields at most.
+        value_bytes: of all values together at most; None for any.
+    """
+
+    methods: Collection[str]
+    harmless: Collection[bytes]
+    seems_harmless: Callable[[bytes], bool]
+    fields: int = maxsize
+    value_bytes: int | None = None
+
+
+def glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None) -> Glance:
+    """Return the function that gives the Host of an ordinary request and None for any other.
+
+    Args:
+        ordinary: what is.
+        is_proxy: whether a peer is a trusted proxy; None where nobody is.
+    """
+    methods, most_fields = frozenset(ordinary.methods), ordinary.fields
+    most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
+    harmless = frozenset(ordinary.harmless) - _FACTS
+    seems_harmless = ordinary.seems_harmless
+
+    def glance(scope: Scope, receive: Receive) -> bytes | None:
+        pairs, path = scope["headers"], scope["path"]
+        if (
+            scope["scheme"] != "https"
+            or scope["method"] not in methods
+            or len(pairs) > most_fields
+            or path[:1] != "/"
+            or "://" in path  # The target may name another host, behind a root_path too.
+        ):
+            return None
+        server = getattr(receive, "__self__", None)
+        if server is None:
+            if is_proxy is not None:
+                client = scope.get("client")
+                if is_proxy(client[0] if client else None):
+                    return None
+        elif not _tells_of_tls(server, is_proxy):
+            return None
+        host: bytes | None = None
+        size = 0
+        # One plain loop: built-ins that go over the fields have to take the pairs apart first.
+        for name, value in pairs:
+            size += len(value)
+            if name in harmless:
+                continue
+            if name == b"host" and host is None:
+                host = value
+            elif name in _FACTS or not seems_harmless(name):
+                return None
+        return host if size <= most_bytes else None
+
+    return glance
+
+
+def _tells_of_tls(server: Any, is_proxy: Callable[[str | None], bool] | None) -> bool:
+    """Whether the transport speaks TLS, with a peer that is no proxy."""
+    probe = getattr(getattr(server, "transport", None), "get_extra_info", None)
+    if probe is None or (probe("ssl_object") is None and probe("sslcontext") is None):
+        return False
+    return is_proxy is None or not is_proxy(address(probe("peername")))
+
+
+def host_in_front(scope: Scope, _receive: Receive) -> bytes | None:
+    """Return the Host of a request over TLS, by the server's word, where it stands first as most clients send it."""
+    pairs = scope["headers"]
+    if scope["scheme"] == "https" and pairs and pairs[0][0] == b"host":
+        host: bytes = pairs[0][1]
+        return host
+    return None

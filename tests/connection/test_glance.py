@@ -1,0 +1,126 @@
+"""What is ordinary at a glance: only what a full look would find nothing to put right in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asvs_middleware.connection import Networks, ScopeReader, connection_reader
+from asvs_middleware.connection.glance import Ordinary
+
+Make = Callable[..., Any]
+
+HOST = (b"host", b"api.example.com")
+CLAIM = (b"x-forwarded-proto", b"https")
+ORDINARY = Ordinary(
+    methods=["GET", "POST"],
+    harmless=[b"accept", b"authorization", b"x-real-ip"],
+    seems_harmless=lambda name: name.startswith(b"x-"),
+    fields=4,
+    value_bytes=40,
+)
+
+trusting_nobody = connection_reader(Networks([]))
+behind_a_proxy = connection_reader(Networks(["10.0.0.0/8"]))
+glance_behind_a_proxy = behind_a_proxy.glance(ORDINARY)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "members", "ordinary"),
+    [
+        pytest.param([HOST], {}, True, id="over TLS"),
+        pytest.param([HOST, (b"authorization", b"Bearer a")], {}, True, id="with a token"),
+        pytest.param([HOST], {"client": None}, True, id="client unknown"),
+        pytest.param([HOST], {"scheme": "http"}, False, id="plaintext"),
+        pytest.param([HOST], {"scheme": "HTTPS"}, False, id="a scheme no server writes"),
+        pytest.param([HOST], {"client": ("10.0.0.7", 1)}, False, id="from a trusted proxy"),
+        pytest.param([HOST, CLAIM], {}, False, id="with a claim"),
+        pytest.param([HOST, (b"x-real-ip", b"::1")], {}, False, id="a claim nobody can call harmless"),
+        pytest.param([HOST, (b"x-anything", b"1")], {}, True, id="a name that seems harmless"),
+        pytest.param([HOST, (b"origin", b"null")], {}, False, id="a name some gate reads"),
+        pytest.param([HOST, HOST], {}, False, id="two hosts"),
+        pytest.param([], {}, False, id="no host"),
+        pytest.param([HOST], {"method": "DELETE"}, False, id="another method"),
+        pytest.param([HOST, *[(b"accept", b"*/*")] * 3], {}, True, id="many fields"),
+        pytest.param([HOST, *[(b"accept", b"*/*")] * 4], {}, False, id="too many fields"),
+        pytest.param([HOST, (b"accept", b"*" * 25)], {}, True, id="40 bytes"),
+        pytest.param([HOST, (b"accept", b"*" * 26)], {}, False, id="41 bytes"),
+        pytest.param([HOST], {"path": "http://evil.example/"}, False, id="absolute form"),
+        pytest.param([HOST], {"path": "/api" + "http://evil.example/"}, False, id="absolute form behind a root path"),
+        pytest.param([HOST], {"path": "evil.example:443"}, False, id="authority form"),
+        pytest.param([HOST], {"path": ""}, False, id="no path"),
+    ],
+)
+def test_what_is_ordinary_at_a_glance(
+    a_scope: Make, receive: Any, pairs: Any, members: dict[str, Any], ordinary: bool
+) -> None:
+    """Only a request of which nothing has to be put right is, and a full look agrees with the glance."""
+    scope = a_scope(*pairs, **{"scheme": "https", "client": ("203.0.113.9", 4711), **members})
+    seen = glance_behind_a_proxy(scope, receive)
+    assert seen == (b"api.example.com" if ordinary else None)
+    found = behind_a_proxy(scope, receive)
+    if ordinary:
+        assert (found.secure, found.via_proxy, found.host) == (True, False, seen)
+        assert found.scope is scope
+
+
+def test_a_policy_without_a_size(a_scope: Make, receive: Any) -> None:
+    """Where the server's parser bounds the size, nobody counts."""
+    unbounded = trusting_nobody.glance(Ordinary(methods=["GET"], harmless=[b"accept"], seems_harmless=lambda _: False))
+    assert unbounded(a_scope(HOST, (b"accept", b"*" * 10**6), scheme="https"), receive) == HOST[1]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "scheme", "seen"),
+    [
+        pytest.param([HOST, CLAIM], "https", HOST[1], id="in front"),
+        pytest.param([CLAIM, HOST], "https", None, id="behind another"),
+        pytest.param([], "https", None, id="no field"),
+        pytest.param([HOST], "http", None, id="plaintext"),
+    ],
+)
+def test_a_layer_that_judges_nobody(a_scope: Make, receive: Any, pairs: Any, scheme: str, seen: Any) -> None:
+    """It believes the server and takes nothing off; the glance gives the host that a full look finds."""
+    scope = a_scope(*pairs, scheme=scheme)
+    assert ScopeReader().glance(ORDINARY)(scope, receive) == seen
+    found = ScopeReader()(scope, receive)
+    assert (found.secure, found.host) == (scheme == "https", HOST[1] if HOST in pairs else None)
+    assert found.scope is scope
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_a_glance_believes_the_transport(a_scope: Make, accepted: Make, scheme: str) -> None:
+    """A scope that claims TLS on a plaintext connection is never ordinary."""
+    async with accepted() as receive:
+        assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme=scheme), receive) is None
+
+
+@pytest.mark.anyio
+async def test_a_glance_at_real_tls(a_scope: Make, accepted: Make, server_tls: Any, client_tls: Make) -> None:
+    """Over TLS it is ordinary, with a proxy's header fields or without them from a trusted one it is not."""
+    async with accepted(server=server_tls, client=client_tls(None)) as receive:
+        assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme="https"), receive) == b"api.example.com"
+        assert (
+            connection_reader(Networks(["127.0.0.1"])).glance(ORDINARY)(a_scope(HOST, scheme="https"), receive) is None
+        )
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([b"host", b"forwarded", b"x-forwarded-proto", b"accept", b"origin"]), st.binary())
+    ),
+    st.sampled_from(["http", "https", "ws", "wss", ""]),
+    st.sampled_from([None, ("10.0.0.7", 1), ("203.0.113.9", 1)]),
+)
+def test_a_glance_never_sees_more_than_a_full_look(
+    a_scope: Make, receive: Any, pairs: Any, scheme: str, client: Any
+) -> None:
+    """Whatever comes in: what passes at a glance is over TLS, straight from the client, for that one host."""
+    scope = a_scope(*pairs, scheme=scheme, client=client)
+    host = glance_behind_a_proxy(scope, receive)
+    if host is not None:
+        found = behind_a_proxy(scope, receive)
+        assert (found.secure, found.via_proxy, found.host, found.scope) == (True, False, host, scope)
