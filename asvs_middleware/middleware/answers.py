@@ -12,6 +12,7 @@ from .. import events
 from ..connection import Connection
 from ..connection.exchange import Exchange
 from ..errors import AccessDenied, TLSRequired
+from .cors import cors_fields
 from .dress import Dress
 from .verdict import Redirect
 
@@ -36,7 +37,7 @@ async def answer(
     else:
         report(verdict, exchange.connection)
         body = json.dumps(_problem(verdict)).encode()
-        head = _head(verdict.status, b"application/problem+json", body, [*verdict.headers, *_cors(instead_of)])
+        head = _head(verdict.status, b"application/problem+json", body, [*verdict.headers, *cors_fields(instead_of)])
     if isinstance(verdict, TLSRequired) and exchange.connection.scope.get("http_version", "1.1") < "2":
         head["headers"].append((b"connection", b"close"))
     if exchange.connection.scope["type"] == "websocket":
@@ -55,6 +56,8 @@ async def deny_websocket(exchange: Exchange, dress: Dress) -> None:
 
 def report(refusal: AccessDenied, connection: Connection) -> None:
     """Write the one event of a refusal: who, what, why, which requirement."""
+    if refusal.quiet:
+        return
     scope = connection.scope
     severity = logging.ERROR if refusal.status >= 500 else logging.WARNING
     if refusal.facts.get("credential_exposed"):
@@ -79,11 +82,6 @@ def report(refusal: AccessDenied, connection: Connection) -> None:
             "path": scope["path"],
         },
     )
-
-
-def _cors(start: Message | None) -> list[tuple[bytes, bytes]]:
-    theirs = () if start is None else start.get("headers") or ()
-    return [(name, value) for name, value in theirs if name.startswith(b"access-control-") or name == b"vary"]
 
 
 def _problem(refusal: AccessDenied) -> dict[str, str | int]:

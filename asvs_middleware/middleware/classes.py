@@ -4,18 +4,25 @@ A middleware added this way stands inside Starlette's ServerErrorMiddleware. It 
 with its headers, and lets it go on to the server's log; the app's own handler for 500 is then too late to answer.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..connection import Hosts, Networks, Read, connection_reader
-from ..headers import HeadersPolicy, header_set
+from ..connection import Hosts, Read, ScopeReader, TrustedProxies, connection_reader
+from ..headers import HeadersPolicy, reports_of
 from ..names import known
-from .dress import Choice, dresser, undressed
+from .dress import Choice, undressed
 from .fuse import fuse
+from .header_routes import HeaderRoutes
 from .host import host_gate
+from .limits import Limits, ordinary
 from .plaintext import plaintext_gate
+from .reports import collecting, report_collector
+from .route_headers import RouteHeaders
+from .route_sets import Ground
+
+_ANY: Final = ordinary(Limits(field_bytes=None))
 
 
 class SecurityHeadersMiddleware:
@@ -26,7 +33,8 @@ class SecurityHeadersMiddleware:
         preset: `api`, `web` or `mixed`.
         level: the ASVS level.
         headers: what differs from the preset.
-        trusted_proxies: networks whose X-Forwarded-Proto counts, for HSTS.
+        headers_by_prefix: what differs below a path. What `@headers` says of routers and routes counts too.
+        trusted_proxies: networks whose X-Forwarded-Proto counts, for HSTS; without any the scheme of the scope does.
     """
 
     def __init__(
@@ -36,16 +44,25 @@ class SecurityHeadersMiddleware:
         preset: Choice = "mixed",
         level: Literal[1, 2, 3] = 2,
         headers: HeadersPolicy | None = None,
-        trusted_proxies: Sequence[str] = (),
+        headers_by_prefix: Mapping[str, RouteHeaders] | None = None,
+        trusted_proxies: Sequence[str] | TrustedProxies = (),
     ) -> None:
         known(preset, {"api", "web", "mixed"}, where="SecurityHeadersMiddleware(preset=)")
         chosen = headers or HeadersPolicy()
-        sets = {kind: header_set(kind, chosen, level=level) for kind in ("api", "web")}
-        self._layer = fuse(app, read=_reader(trusted_proxies), dress=dresser(preset, api=sets["api"], web=sets["web"]))
+        ground = Ground(choice=preset, policy=chosen, level=level)
+        routes = HeaderRoutes(ground, prefixes=headers_by_prefix or {})
+        inner = _with_routes(app)
+        dress = routes.start(inner)
+        routes.compile(inner)  # Middleware is made when the app is called first: its routes are all there.
+        reports = reports_of(chosen, level=level)
+        if reports is not None and reports.path is not None:
+            app = collecting(app, reports.path, report_collector())
+        read = _reader(trusted_proxies) if trusted_proxies else ScopeReader()
+        self._layer = fuse(app, read=read, dress=dress, ordinary=_ANY)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the layer."""
-        await self._layer(scope, receive, send)
+        return self._layer(scope, receive, send)
 
 
 class TLSOnlyMiddleware:
@@ -64,17 +81,24 @@ class TLSOnlyMiddleware:
         app: ASGIApp,
         *,
         hosts: Sequence[str],
-        trusted_proxies: Sequence[str] = (),
+        trusted_proxies: Sequence[str] | TrustedProxies = (),
         redirect_pages: bool = False,
         https_port: int = 443,
     ) -> None:
         gates = [host_gate(Hosts(hosts)), plaintext_gate(redirect_pages=redirect_pages, https_port=https_port)]
-        self._layer = fuse(app, read=_reader(trusted_proxies), dress=undressed, gates=gates)
+        self._layer = fuse(app, read=_reader(trusted_proxies), dress=undressed, gates=gates, ordinary=_ANY)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the layer."""
-        await self._layer(scope, receive, send)
+        return self._layer(scope, receive, send)
 
 
-def _reader(trusted_proxies: Sequence[str]) -> Read:
-    return connection_reader(Networks(trusted_proxies, argument="trusted_proxies"))
+def _with_routes(app: Any) -> Any:
+    """Return what routes inside the middleware: each keeps what it wraps in `app`."""
+    while not hasattr(app, "routes") and hasattr(app, "app"):
+        app = app.app
+    return app
+
+
+def _reader(trusted_proxies: Sequence[str] | TrustedProxies) -> Read:
+    return connection_reader(TrustedProxies.of(trusted_proxies))

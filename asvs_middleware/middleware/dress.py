@@ -3,20 +3,22 @@
 v5.0.0-3.4.1 and v5.0.0-3.4.3 to 3.4.6; v5.0.0-14.3.2 for what a proof was needed for.
 """
 
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
 
 from starlette.types import Message
 
-from ..connection import Connection
-from ..connection.exchange import NO_PROOFS, Exchange
-from ..connection.host import is_public_name
-from ..headers import CSP_NAME, NO_STORE, HeaderSet, Pair, Pairs
+from ..connection.exchange import Exchange
+from ..headers import HeaderSet, Pair, Pairs
+from ..headers.merge import merged
+from .wardrobe import NOT_MODIFIED, Wardrobe
 
-Dress = Callable[[Exchange, Message], Message]
+PutOn = Callable[[Exchange, Message], Message]
 Choice = Literal["api", "web", "mixed"]
 
-_NOT_MODIFIED: Final = 304
+_PAGES: Final = (b"text/html", b"application/xhtml")
+_STATUSES: Final = frozenset(range(200, 600)) - {NOT_MODIFIED}
 
 # Fields that are never ours: a response that holds only these, in the lower case ASGI asks for, needs no comparison.
 _NEVER_OURS: Final = frozenset({
@@ -29,89 +31,148 @@ _NEVER_OURS: Final = frozenset({
 })  # fmt: skip
 
 
+class Ready(NamedTuple):
+    """What most responses get, put together once: over TLS, to a request in which nothing out of the way happened.
+
+    Attributes:
+        statuses: of these responses.
+        harmless: names of the app's fields, in lower case, that change nothing.
+        to_address: the headers over TLS.
+        to_name: the headers over TLS to a domain name.
+        around_nonces: gives the headers where a nonce was asked for.
+    """
+
+    statuses: Collection[int]
+    harmless: Collection[bytes]
+    to_address: Pairs
+    to_name: Pairs
+    around_nonces: Callable[[Exchange], Pairs]
+
+
+class Dress:
+    """Puts the headers on a response start.
+
+    Args:
+        whole: does it for every response.
+        ready: does for most of them; None where there is no telling beforehand.
+
+    Attributes:
+        put_on: takes the exchange and the message, and returns a new message; the layer calls this one.
+        ready: as above.
+    """
+
+    __slots__ = ("put_on", "ready")
+
+    def __init__(self, whole: PutOn, ready: Ready | None = None) -> None:
+        self.ready = ready
+        self.put_on = whole if ready is None else _readily(whole, ready)
+
+    def __call__(self, exchange: Exchange, message: Message) -> Message:
+        """Put the headers on."""
+        return self.put_on(exchange, message)
+
+
+def _readily(whole: PutOn, ready: Ready) -> PutOn:
+    statuses, harmless = frozenset(ready.statuses), frozenset(ready.harmless)
+    usual = (None, ready.to_address, ready.to_name)
+    around_nonces = ready.around_nonces
+
+    def put_on(exchange: Exchange, message: Message) -> Message:
+        ours = usual[exchange.arrival]
+        if ours is None or exchange.happened is not None or message.get("status") not in statuses:
+            return whole(exchange, message)
+        if exchange.nonce is not None or exchange.style_nonce is not None:
+            ours = around_nonces(exchange)
+        theirs: list[Pair] = [*message.get("headers", ())]
+        for name, _ in theirs:
+            if name not in harmless:
+                return whole(exchange, {**message, "headers": theirs})
+        theirs += ours
+        return {**message, "headers": theirs}
+
+    return put_on
+
+
 def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
-    """Return the function that dresses a response start.
+    """Return what dresses a response start.
 
     Args:
         choice: `api` or `web` for every response; `mixed` gives HTML the web set and everything else the api set.
         api: the headers of the api preset.
         web: the headers of the web preset.
     """
-    by_kind = {"api": _Wardrobe(api, drops_csp_on_304=choice != "api"), "web": _Wardrobe(web, drops_csp_on_304=True)}
-    shared = frozenset(api.always) & frozenset(web.always)
-    unknown = _Wardrobe(
-        HeaderSet(tuple(pair for pair in web.always if pair in shared), web.hsts, web.csp, web.csp_around_nonce),
-        drops_csp_on_304=True,
+    if not any(one.cache_control or one.on_success for one in (api, web)):
+        return _dresser(choice, api=api, web=web)
+    succeeded = _dresser(
+        choice,
+        api=replace(api, always=api.always + api.on_success),
+        web=replace(web, always=web.always + web.on_success),
     )
+    failed = _dresser(choice, api=replace(api, cache_control=None), web=replace(web, cache_control=None))
 
-    always = None if choice == "mixed" else by_kind[choice]
-    # What an ordinary response gets over TLS: no need to choose again each time.
-    usual, not_modified = (None, ()) if always is None else always.usual()
+    def by_status(exchange: Exchange, message: Message) -> Message:
+        """A refusal is not kept for an hour, and logs nobody out, because the page behind it would."""
+        good = not exchange.answered and message.get("status", 500) < 400
+        return (succeeded if good else failed)(exchange, message)
 
-    def by_content(message: Message, theirs: list[Pair]) -> "_Wardrobe":
-        if message.get("status") == _NOT_MODIFIED:
-            return unknown  # RFC 9111 section 4.3.4: its fields replace those of a stored response of either kind.
+    ready = succeeded.ready
+    if ready is not None:
+        ready = ready._replace(statuses=[status for status in ready.statuses if status < 400])
+    return Dress(by_status, ready)
+
+
+def _dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
+    if choice == "mixed":
+        return _by_content(api, web)
+    ours = api if choice == "api" else web
+    wardrobe = Wardrobe(ours, drops_csp_on_304=choice == "web")
+    return Dress(_wearing(wardrobe), Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces))
+
+
+def _by_content(api: HeaderSet, web: HeaderSet) -> Dress:
+    shared = frozenset(api.always) & frozenset(web.always)
+    either = replace(
+        web,
+        always=tuple(pair for pair in web.always if pair in shared),
+        cache_control=web.cache_control if web.cache_control == api.cache_control else None,
+    )
+    calls, pages, unknown = (_wearing(Wardrobe(one, drops_csp_on_304=True)) for one in (api, web, either))
+
+    def whole(exchange: Exchange, message: Message) -> Message:
+        if message.get("status") == NOT_MODIFIED:
+            return unknown(exchange, message)  # RFC 9111 section 4.3.4: it may be of either kind.
+        theirs: list[Pair] = list(message.get("headers") or ())
+        message = {**message, "headers": theirs}
         for name, value in theirs:
             if name.lower() == b"content-type":
-                return by_kind["web" if value.lower().startswith((b"text/html", b"application/xhtml")) else "api"]
-        return by_kind["api"]
+                return (pages if value.lower().startswith(_PAGES) else calls)(exchange, message)
+        return calls(exchange, message)
 
-    def dress(exchange: Exchange, message: Message) -> Message:
+    return Dress(whole)
+
+
+def _wearing(wardrobe: Wardrobe) -> PutOn:
+    def whole(exchange: Exchange, message: Message) -> Message:
         theirs: list[Pair] = list(message.get("headers") or ())
-        if usual is not None and exchange.sends_hsts and exchange.nonce is None and exchange.proofs is NO_PROOFS:
-            ours = usual if message.get("status") != _NOT_MODIFIED else not_modified
-        else:
-            ours = (always or by_content(message, theirs)).headers_for(exchange, message)
-        for name, _ in theirs:
-            if name not in _NEVER_OURS:
-                present = {name.lower() for name, _ in theirs}
-                ours = tuple(pair for pair in ours if pair[0] not in present)
-                break
-        theirs += ours
-        return {**message, "headers": theirs}
+        return {**message, "headers": merged(theirs, wardrobe.headers_for(exchange, message))}
 
-    return dress
+    return whole
 
 
-def undressed(_exchange: Exchange, message: Message) -> Message:
-    """Return the message as it is: for a layer that has no headers of its own."""
+def _harmless(ours: HeaderSet) -> frozenset[bytes]:
+    return _NEVER_OURS - {name for name, _ in ours.always}
+
+
+def kind_of(choice: Choice, content_type: str) -> Literal["api", "web"]:
+    """Return which header set a response of this type gets."""
+    if choice != "mixed":
+        return choice
+    return "web" if content_type.lower().encode("latin-1").startswith(_PAGES) else "api"
+
+
+def _as_it_is(_exchange: Exchange, message: Message) -> Message:
     return message
 
 
-class _Wardrobe:
-    """One header set, with and without what depends on the request, put together once."""
-
-    __slots__ = ("_around_nonce", "_drops_csp_on_304", "_plain", "_without_csp")
-
-    def __init__(self, headers: HeaderSet, *, drops_csp_on_304: bool) -> None:
-        self._around_nonce = headers.csp_around_nonce
-        self._drops_csp_on_304 = drops_csp_on_304
-        # By (TLS and a domain name, no-store).
-        self._without_csp: dict[tuple[bool, bool], Pairs] = {
-            (hsts, no_store): (*headers.always, *(headers.hsts,) * hsts, *(NO_STORE,) * no_store)
-            for hsts in (False, True)
-            for no_store in (False, True)
-        }
-        self._plain = {key: (*pairs, headers.csp) for key, pairs in self._without_csp.items()}
-
-    def usual(self) -> tuple[Pairs, Pairs]:
-        """Return the headers with HSTS and without a nonce; and those of a 304."""
-        key = True, False
-        return self._plain[key], self._without_csp[key] if self._drops_csp_on_304 else self._plain[key]
-
-    def headers_for(self, exchange: Exchange, message: Message) -> Pairs:
-        hsts = exchange.sends_hsts
-        if hsts is None:
-            hsts = _sends_hsts(exchange.connection)
-        nonce = exchange.nonce
-        key = hsts, nonce is not None or bool(exchange.proofs)
-        # A 304 updates the headers of the stored page, whose nonce is another one: its scripts would all die.
-        if self._drops_csp_on_304 and message.get("status") == _NOT_MODIFIED:
-            return self._without_csp[key]
-        if nonce is None:
-            return self._plain[key]
-        return (*self._without_csp[key], (CSP_NAME, nonce.encode("ascii").join(self._around_nonce)))
-
-
-def _sends_hsts(connection: Connection) -> bool:
-    return connection.secure and connection.host is not None and is_public_name(connection.host)
+undressed: Final = Dress(_as_it_is)
+"""For a layer that has no headers of its own."""

@@ -1,26 +1,21 @@
 """The one place where gates, guard and headers become an ASGI layer.
 
-The layer is a plain function, and there is one coroutine frame for all concerns together. An ordinary request for a
-host that has passed every gate before is not judged again (docs/explanation/performance.md).
+There is one coroutine frame for all concerns together. An ordinary request for a host that has passed every gate
+before is not judged again (connection/glance.py, docs/explanation/performance.md).
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from types import MethodType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .. import events
-from ..connection import Connection, Read, is_public_name
-from ..connection.exchange import SCOPE_KEY, Exchange, Verifier, exchange_of
-from ..errors import AccessDenied, Misconfigured
-from .answers import answer
-from .carry import Backstop, BeforeBody, BeforeStart, carrier
+from ..connection import Read
+from ..connection.exchange import SCOPE_KEY, Exchange, Means, Verifier
+from ..connection.glance import Ordinary
+from .admit import ExposedCredentialHook, answering, judge
+from .carry import Watch, after_error, receiver, sender, settle
 from .dress import Dress
 from .verdict import Gate
-
-ExposedCredentialHook = Callable[[Connection], Awaitable[None] | None]
-
-_MOST_CLEARED = 1024
 
 
 def fuse(
@@ -29,11 +24,11 @@ def fuse(
     read: Read,
     dress: Dress,
     gates: Sequence[Gate] = (),
+    ordinary: Ordinary | None = None,
     verifier: Verifier | None = None,
-    before_body: BeforeBody = lambda _exchange: None,
-    before_start: BeforeStart = lambda _exchange, _start: None,
-    backstop: Backstop = lambda _exchange, _start: None,
+    watch: Watch | None = None,
     on_exposed_credential: ExposedCredentialHook | None = None,
+    lifespan: ASGIApp | None = None,
 ) -> ASGIApp:
     """Return one ASGI layer: every gate in order, then the app, then the headers on its response.
 
@@ -42,75 +37,68 @@ def fuse(
         read: makes the Connection.
         dress: puts the headers on a response start.
         gates: judged in order; the first verdict answers.
+        ordinary: what every gate passes once it has passed the Host; None where each request is judged.
         verifier: makes the proofs that marked endpoints ask for.
-        before_body: looks at the endpoint's mark when the app first reads from the client.
-        before_start: looks at it again when the response starts; what it returns is awaited first.
-        backstop: looks at the endpoint's mark when the response starts; a refusal replaces the response.
+        watch: sees to it that they are made.
         on_exposed_credential: called when a credential came over plaintext, before the refusal is sent.
+        lifespan: gets the lifespan; the app itself unless given.
     """
-    cleared: dict[bytes, bool] = {}  # Hosts of ordinary requests that pass every gate, and whether they get HSTS.
-    carry = carrier(app, dress=dress, before_body=before_body, before_start=before_start, backstop=backstop)
+    means = Means(read, verifier)
+    cleared: dict[bytes | None, int] = {}
+    look = judge(
+        lifespan or app,
+        means=means,
+        gates=gates,
+        cleared=cleared,
+        answer=answering(dress, on_exposed_credential),
+        inside=lambda exchange: below(exchange),  # noqa: PLW0108  # Defined further down.
+    )
+    glance = _never if ordinary is None else read.glance(ordinary)
+    on_send = sender(dress, watch)
+    on_receive = None if watch is None else receiver(watch)
 
-    def layer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or SCOPE_KEY in scope:
-            return attentive(scope, receive, send, None)
-        host = read.glance(scope, receive)
-        if host not in cleared:
-            return attentive(scope, receive, send, host)
-        exchange = Exchange(scope, receive, send, verifier, read)
-        exchange.sends_hsts = cleared[host]
-        return begin(exchange)
-
-    def begin(exchange: Exchange) -> Awaitable[None]:
-        scope = exchange.scope
+    async def layer(scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
+        host = glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else None
+        came = cleared.get(host)
+        if came is not None:
+            exchange = Exchange(scope, receive, send, means, came)
+        else:
+            found = look(scope, receive, send, host)
+            if not isinstance(found, Exchange):
+                return await found
+            exchange, scope = found, found.scope
         scope[SCOPE_KEY] = exchange
         if verifier is not None:  # A server that shares one state between requests may not share callers.
             scope["state"] = {**scope.get("state", {})}
-        return carry(exchange)
+        try:
+            await app(
+                scope,
+                receive if on_receive is None else MethodType(on_receive, exchange),
+                MethodType(on_send, exchange),
+            )
+        except Exception as error:
+            if await after_error(error, exchange, dress):
+                raise
+        else:
+            if exchange.happened is not None:  # A coroutine that does nothing is dear on every request.
+                await settle(exchange, dress)
+        finally:
+            # Scope and exchange hold each other: left so, every request would wait for the garbage collector.
+            scope.pop(SCOPE_KEY, None)
 
-    def attentive(scope: Scope, receive: Receive, send: Send, ordinary_host: bytes | None) -> Awaitable[None]:
-        """Look at everything: the first request for a host, and each one that is not ordinary."""
-        if scope["type"] == "lifespan":
-            return app(scope, receive, send)
-        if scope["type"] not in {"http", "websocket"}:
-            raise Misconfigured(f"The server opened a scope of type {scope['type']!r}, which nothing here can check.")
-        connection = read(scope, receive)
-        for judge in gates:
-            verdict = judge(connection)
-            if verdict is not None:
-                exchange = Exchange(connection.scope, receive, send, verifier, connection)
-                if on_exposed_credential is not None and isinstance(verdict, AccessDenied):
-                    return _tell(on_exposed_credential, verdict, exchange, dress)
-                return answer(verdict, exchange, dress)
-        outer = exchange_of(connection.scope)
-        if outer is not None:
-            if verifier is None:  # The outer layer's guard, backstop and nonce stay the ones in force.
-                scope.update(connection.scope)
-                exchange = Exchange(scope, receive, send, None, connection._replace(scope=scope))
-                exchange.outer = outer
-                return carry(exchange)
-            # A secured app inside a secured app: each keeps its own endpoint.
-            connection = connection._replace(scope={**connection.scope})
-        elif ordinary_host is not None and len(cleared) < _MOST_CLEARED:
-            cleared[ordinary_host] = is_public_name(ordinary_host)
-        return begin(Exchange(connection.scope, receive, send, verifier, connection))
+    async def below(exchange: Exchange) -> None:
+        """Run the app below the exchange of the layer around this one, which stays in the scope."""
+        try:
+            await app(exchange.scope, exchange.receive, MethodType(on_send, exchange))
+        except Exception as error:
+            if await after_error(error, exchange, dress):
+                raise
+        else:
+            await settle(exchange, dress)
 
     return layer
 
 
-async def _tell(hook: ExposedCredentialHook, verdict: AccessDenied, exchange: Exchange, dress: Dress) -> None:
-    """Run the operator's hook, then answer; a hook that fails changes nothing for the caller."""
-    if verdict.facts.get("credential_exposed"):
-        try:
-            waiting = hook(exchange.connection)
-            if waiting is not None:
-                await waiting
-        except Exception as error:  # noqa: BLE001  # Whatever it raises, the request is refused and the failure logged.
-            events.emit(
-                "access",
-                "exposed_credential_hook_failed",
-                reason=f"on_exposed_credential raised {type(error).__name__}.",
-                requirement="v5.0.0-16.3.4",
-                severity=logging.ERROR,
-            )
-    await answer(verdict, exchange, dress)
+def _never(_scope: Scope, _receive: Receive) -> None:
+    """Take no request for an ordinary one."""

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import zip_longest
 
+from .connections import on_connections, on_networks
 from .correctness import Findings, inspect
 from .harness import Row, Section, measure
 from .instructions import count
@@ -28,6 +29,8 @@ SECTIONS = {
     "tokens": of_tokens,
     "certificates": of_certificates,
     "clients": making_clients,
+    "networks": on_networks,
+    "connections": on_connections,
 }
 PACKAGES = ("starlette", "uvicorn", "cryptography", "pyjwt", "httpx", "secure", "Secweb")
 

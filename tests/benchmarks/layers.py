@@ -8,9 +8,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asvs_middleware import SecurityHeadersMiddleware, SecurityPolicy, csp_nonce, secure
-from asvs_middleware.connection import Networks, connection_reader
+from asvs_middleware.connection import ScopeReader
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import dresser, fuse
+from asvs_middleware.middleware import Limits, dresser, fuse
+from asvs_middleware.middleware.limits import ordinary
 
 from .harness import HOST, Nonce, Section, Variant, Wrap, nothing_to_read
 from .issuer import Issuer
@@ -74,7 +75,7 @@ def headers_only(app: ASGIApp) -> ASGIApp:
 
 def headers_fused(app: ASGIApp) -> ASGIApp:
     api, web = (header_set(kind, HeadersPolicy(), level=2) for kind in ("api", "web"))
-    return fuse(app, read=connection_reader(Networks([])), dress=dresser("api", api=api, web=web))
+    return fuse(app, read=ScopeReader(), dress=dresser("api", api=api, web=web), ordinary=ordinary(Limits()))
 
 
 def full(app: ASGIApp) -> ASGIApp:

@@ -9,6 +9,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
+from asvs_middleware.access.caller import verified_caller
+from asvs_middleware.stack import stack_of
 
 from .harness import HOST, Section, Variant, a_scope
 from .issuer import Issuer
@@ -31,16 +33,57 @@ def on_ten_routes() -> Section:
             ours("ours, full, route unmarked", _app(), default="allow"),
             ours("ours, full, route @public", _app(public(reason="measured by a benchmark"))),
             ours("ours, full, route @sensitive, token verified before", _app(sensitive(scopes="orders:read"))),
+            ours("ours, full, route unmarked, prefixes marked elsewhere", _app(), default="allow", marks=_ELSEWHERE),
+            ours(
+                "ours, full, route in a @sensitive prefix, token verified before",
+                _app(),
+                default="allow",
+                marks={"/9/": _READ},
+            ),
+            Variant(
+                "ours, full, route @sensitive, the proof for nothing", bare, _proven(_app(_READ), {}), "bare", scope
+            ),
+            Variant(
+                "ours, full, route in a @sensitive prefix, the proof for nothing",
+                bare,
+                _proven(_app(), {"/9/": _READ}),
+                "bare",
+                scope,
+            ),
+            Variant(
+                "ours, full, route in a @sensitive router, the proof for nothing",
+                bare,
+                _proven(_app(), {}, router=_READ),
+                "bare",
+                scope,
+            ),
             *(Variant(peer.name, peer.wrap, _app(), "bare", scope) for peer in peers() if peer.nonce is None),
         ],
     )
 
 
-async def endpoint(_request: Request) -> Response:
-    return PlainTextResponse("ok")
+_READ = sensitive(scopes="orders:read")
+_ELSEWHERE = {f"/elsewhere{'x' * number}/": _READ for number in range(5)}
 
 
-def _app(mark: Any = lambda endpoint: endpoint) -> ASGIApp:
+def _proven(app: Starlette, marks: dict[str, Any], *, router: Any = None) -> ASGIApp:
+    """Return the app with a guard that makes its proof at once, so that only what leads to it is measured."""
+    if router is not None:
+        router(app.router)
+    policy = SecurityPolicy.api(
+        hosts=[HOST.decode()], trusted_proxies=PROXIES, tokens=Issuer().tokens(), marks=marks, default="allow"
+    )
+    secure(app, policy)
+    proof = verified_caller(None, None, _READ.mark)
+
+    async def verify(_mark: Any, _connection: Any) -> Any:
+        return proof
+
+    stack_of(app).guard.verify = verify
+    return app
+
+
+def _app(mark: Any = lambda endpoint: endpoint) -> Starlette:
     async def fresh(_request: Request) -> Response:
         return PlainTextResponse("ok")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.benchmarks import __main__ as command
+from tests.benchmarks.connections import on_connections, on_networks
 from tests.benchmarks.correctness import Findings, inspect
 from tests.benchmarks.harness import Row, Section, Variant, measure, rows
 from tests.benchmarks.layers import answering, bare, floor, on_a_raw_app, peers
@@ -82,6 +83,8 @@ def test_ratios_are_of_one_round() -> None:
         pytest.param(lambda: of_tokens(more=3), id="tokens"),
         pytest.param(lambda: of_certificates(more=3), id="certificates"),
         pytest.param(lambda: making_clients(), id="clients"),
+        pytest.param(lambda: on_networks(more=3), id="networks"),
+        pytest.param(lambda: on_connections(), id="connections"),
     ],
 )
 def test_sections(section) -> None:

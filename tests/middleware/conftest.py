@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from asvs_middleware.connection import Connection, Networks, connection_reader
-from asvs_middleware.connection.exchange import Exchange
+from asvs_middleware.connection.exchange import Exchange, Means
+from asvs_middleware.middleware.wardrobe import arrival
 
 HOST = (b"host", b"api.example.com")
 
@@ -94,7 +95,14 @@ def an_exchange(a_connection: Callable[..., Connection]) -> Callable[..., Exchan
 
     def an_exchange(*pairs: tuple[bytes, bytes], **members: Any) -> Exchange:
         connection = a_connection(*pairs, **{"scheme": "https", **members})
-        return Exchange(connection.scope, receive, send, None, connection)
+        return Exchange(
+            connection.scope,
+            receive,
+            send,
+            Means(connection_reader(Networks([])), None),
+            arrival(secure=connection.secure, host=connection.host),
+            connection,
+        )
 
     return an_exchange
 

@@ -8,11 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.connection.exchange import Exchange
-from asvs_middleware.headers import CSP_NAME, HeadersPolicy, header_set
+from asvs_middleware.headers import (
+    CSP_NAME,
+    NO_STORE,
+    NONCE,
+    STYLE_NONCE,
+    ContentSecurityPolicy,
+    HeadersPolicy,
+    Reports,
+    header_set,
+)
+from asvs_middleware.headers.presets import web_csp
 from asvs_middleware.middleware import dresser, undressed
+from asvs_middleware.middleware.dress import kind_of
 
 Make = Callable[..., Exchange]
 
+WEB_CSP = web_csp(2)
 API, WEB = (header_set(preset, HeadersPolicy(), level=2) for preset in ("api", "web"))
 HSTS = b"strict-transport-security"
 HTML, JSON = (b"content-type", b"text/html; charset=utf-8"), (b"content-type", b"application/json")
@@ -32,6 +44,15 @@ def dressed(
     return dict(found)
 
 
+LIST = b"permissions-policy"
+
+
+def _with_one_list(pairs: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields with the first Permissions-Policy alone."""
+    at = [number for number, (name, _) in enumerate(pairs) if name.lower() == LIST]
+    return [pair for number, pair in enumerate(pairs) if number not in at[1:]]
+
+
 Name = st.sampled_from(
     [name for name, _ in API.always + WEB.always]
     + [CSP_NAME, HSTS, b"cache-control", b"content-type", b"set-cookie", b"x-other", b"vary"]
@@ -48,7 +69,10 @@ Theirs = st.lists(st.tuples(Name | st.binary(min_size=1, max_size=9), st.binary(
 def test_what_the_app_sent_survives(
     an_exchange: Make, theirs: list[tuple[bytes, bytes]], shape: str, choice: str, status: int
 ) -> None:
-    """Its fields come first, unchanged and in order; each of ours is there once, unless the app has it already."""
+    """Its fields come first, unchanged and in order; each of ours is there once, unless the app has it already.
+
+    Permissions-Policy is a list with members of both (headers/merge.py): it stands where the app's first stood.
+    """
     exchange = an_exchange()
     headers: Any = {
         "list": lambda: list(theirs),
@@ -57,8 +81,11 @@ def test_what_the_app_sent_survives(
         "lists of lists": lambda: [list(pair) for pair in theirs],
     }[shape]()
     found = DRESS[choice](exchange, {"type": "http.response.start", "status": status, "headers": headers})["headers"]
-    assert [tuple(pair) for pair in found[: len(theirs)]] == theirs
-    added = [name for name, _ in found[len(theirs) :]]
+    expected = _with_one_list(theirs)
+    assert [tuple(pair) for pair in found[: len(expected)] if pair[0].lower() != LIST] == [
+        pair for pair in expected if pair[0].lower() != LIST
+    ]
+    added = [name for name, _ in found[len(expected) :]]
     assert len(set(added)) == len(added)
     assert not set(added) & {name.lower() for name, _ in theirs}
     present = {name.lower() for name, _ in found}
@@ -170,12 +197,12 @@ def test_a_304_with_a_nonce(an_exchange: Make) -> None:
 
 
 def test_a_nonce_that_was_asked_for(an_exchange: Make) -> None:
-    """The policy carries it, and no cache may keep the page: v5.0.0-14.3.2."""
+    """The policy carries it, and no cache may keep the page: v5.0.0-14.3.2, v5.0.0-14.2.2."""
     exchange = an_exchange()
     nonce = exchange.make_nonce()
     found = dressed(exchange, HTML, choice="web")
     assert f"script-src 'self' 'nonce-{nonce}'" in found[CSP_NAME].decode()
-    assert found[b"cache-control"] == b"no-store"
+    assert found[b"cache-control"] == b"private, no-store"
     assert nonce not in str(dressed(an_exchange(), HTML, choice="web"))
 
 
@@ -197,7 +224,7 @@ def test_what_a_proof_was_needed_for_is_not_kept(an_exchange: Make) -> None:
     """v5.0.0-14.3.2; an app that set a lifetime of its own knows better."""
     exchange = an_exchange()
     exchange.proofs = {"mark": object()}
-    assert dressed(exchange, JSON)[b"cache-control"] == b"no-store"
+    assert dressed(exchange, JSON)[b"cache-control"] == b"private, no-store"
     private = (b"cache-control", b"private, max-age=60")
     assert dressed(exchange, JSON, private)[b"cache-control"] == b"private, max-age=60"
 
@@ -206,3 +233,137 @@ def test_undressed(an_exchange: Make) -> None:
     """A layer without headers hands the message on."""
     message = start(HTML)
     assert undressed(an_exchange(), message) is message
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"public, max-age=60", b"private, max-age=60"),
+        (b"max-age=60", b"private, max-age=60"),
+        (b"private, max-age=60", b"private, max-age=60"),
+        (b"no-store", b"no-store"),
+    ],
+)
+@pytest.mark.parametrize("reason", ["a nonce", "a proof"])
+def test_no_shared_cache_keeps_what_was_made_for_one_caller(
+    an_exchange: Make, reason: str, said: bytes, expected: bytes
+) -> None:
+    """v5.0.0-14.2.2: a shared copy would hand one visitor's nonce, or what only one caller may see, to the next."""
+    exchange = an_exchange()
+    if reason == "a nonce":
+        exchange.make_nonce()
+    else:
+        exchange.proofs = {"mark": object()}
+    assert dressed(exchange, HTML, (b"cache-control", said), choice="web")[b"cache-control"] == expected
+
+
+TRIAL = ContentSecurityPolicy({"script-src": [NONCE], "style-src": [STYLE_NONCE]})
+STYLED = header_set(
+    "web",
+    HeadersPolicy(csp=WEB_CSP.replace(style_src=["'self'", STYLE_NONCE]), csp_report_only=TRIAL, reports=Reports()),
+    level=2,
+)
+
+
+@pytest.mark.parametrize("asked", [(), ("script",), ("style",), ("script", "style")], ids=" and ".join)
+@pytest.mark.parametrize("status", [200, 304])
+def test_two_nonces_in_two_policies(an_exchange: Make, asked: tuple[str, ...], status: int) -> None:
+    """Each kind stands where the policy has a place for it, in the enforced and in the report-only policy."""
+    exchange = an_exchange()
+    script = exchange.make_nonce() if "script" in asked else "-"
+    style = exchange.make_style_nonce() if "style" in asked else "-"
+    message = start(HTML, status=status)
+    found = dict(dresser("web", api=API, web=STYLED)(exchange, message)["headers"])
+    assert (NO_STORE in found.items()) is bool(asked)
+    if status == 304:
+        assert CSP_NAME not in found
+        return
+    for name in (CSP_NAME, CSP_NAME + b"-report-only"):
+        directives = dict(one.partition(" ")[::2] for one in found[name].decode().split("; "))
+        assert (f"'nonce-{script}'" in directives["script-src"]) is ("script" in asked)
+        assert (f"'nonce-{style}'" in directives["style-src"]) is ("style" in asked)
+        assert found[name].count(b"'nonce-") == len(asked)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "upgraded"),
+    [("https", b"shop.example", True), ("https", b"localhost", True), ("http", b"shop.example", False)],
+)
+def test_what_is_upgraded(an_exchange: Make, scheme: str, host: bytes, upgraded: bool) -> None:
+    """Only a page that came over TLS asks for it: on a page over plaintext it breaks what is there."""
+    policy = dressed(an_exchange(scheme=scheme, host=host), HTML, choice="web")[CSP_NAME]
+    assert (b"upgrade-insecure-requests" in policy) is upgraded
+
+
+KEPT = header_set("web", HeadersPolicy(cache_control="public, max-age=60"), level=2)
+CACHING = {
+    "web": dresser("web", api=API, web=KEPT),
+    "mixed": dresser("mixed", api=API, web=KEPT),
+    "mixed, both": dresser("mixed", api=KEPT, web=KEPT),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "answered", "choice", "kept"),
+    [
+        pytest.param(200, False, "web", True, id="it worked"),
+        pytest.param(307, False, "web", True, id="a redirect"),
+        pytest.param(404, False, "web", False, id="not found"),
+        pytest.param(500, False, "web", False, id="broken"),
+        pytest.param(308, True, "web", False, id="the layer's own redirect"),
+        pytest.param(304, False, "web", True, id="unchanged"),
+        pytest.param(304, False, "mixed", False, id="unchanged, and nobody knows what"),
+        pytest.param(304, False, "mixed, both", True, id="unchanged, and both say the same"),
+    ],
+)
+def test_a_lifetime_is_for_answers_that_worked(
+    an_exchange: Make, status: int, answered: bool, choice: str, kept: bool
+) -> None:
+    """An error kept for a minute would outlive its cause."""
+    exchange = an_exchange()
+    exchange.answered = answered
+    found = dict(CACHING[choice](exchange, start(HTML, status=status))["headers"])
+    assert (found.get(b"cache-control") == b"public, max-age=60") is kept
+
+
+def test_a_proof_and_the_operator_s_own_word(an_exchange: Make) -> None:
+    """The operator knows; a nonce is another matter: it must never come back."""
+    exchange = an_exchange()
+    exchange.proofs = {"mark": object()}
+    assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"public, max-age=60"
+    exchange.make_nonce()
+    assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"private, no-store"
+
+
+def test_a_profile_that_forbids_storing(an_exchange: Make) -> None:
+    """It says so once, whether a proof was needed or not."""
+    exchange = an_exchange()
+    exchange.proofs = {"mark": object()}
+    exchange.make_nonce()
+    oshp = header_set("web", HeadersPolicy(profile="oshp"), level=2)
+    found = dresser("web", api=API, web=oshp)(exchange, start(HTML))["headers"]
+    assert [value for name, value in found if name == b"cache-control"] == [b"no-store, max-age=0"]
+
+
+def test_a_field_that_is_ours_for_once(an_exchange: Make) -> None:
+    """Content-Disposition is nearly always the app's; where the policy sends one, the app's own still wins."""
+    attached = header_set("api", HeadersPolicy(attachment="api.json"), level=2)
+    dress = dresser("api", api=attached, web=WEB)
+    own = (b"content-disposition", b"inline")
+    for pairs, expected in (([JSON], b'attachment; filename="api.json"'), ([JSON, own], b"inline")):
+        found = dress(an_exchange(), start(*pairs))["headers"]
+        assert [value for name, value in found if name == b"content-disposition"] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("choice", "content_type", "expected"),
+    [
+        ("api", "text/html", "api"),
+        ("web", "application/json", "web"),
+        ("mixed", "Text/HTML; charset=utf-8", "web"),
+        ("mixed", "application/json", "api"),
+    ],
+)
+def test_which_kind_a_response_is(choice: Any, content_type: str, expected: str) -> None:
+    """What explain() says is what dress does."""
+    assert kind_of(choice, content_type) == expected

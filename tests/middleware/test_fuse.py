@@ -10,7 +10,7 @@ from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.connection.exchange import SCOPE_KEY, exchange_of
 from asvs_middleware.errors import AccessDenied, Misconfigured, TokenRefused
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import dresser, fuse, host_gate, plaintext_gate, undressed
+from asvs_middleware.middleware import Watch, dresser, fuse, host_gate, plaintext_gate, undressed
 
 Call = Callable[..., Any]
 Events = Callable[[], list[dict[str, Any]]]
@@ -19,6 +19,12 @@ API, WEB = (header_set(preset, HeadersPolicy(), level=2) for preset in ("api", "
 READ = connection_reader(Networks([]))
 DRESS = dresser("api", api=API, web=WEB)
 EXTENSION = {"extensions": {"websocket.http.response": {}}}
+NOTHING_TO_SEE: dict[str, Any] = {
+    "nothing_to_guard": lambda _exchange: False,
+    "before_body": lambda _exchange: None,
+    "before_start": lambda _exchange, _start: None,
+    "backstop": lambda _exchange, _start: None,
+}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
 BODY = {"type": "http.response.body", "body": b"the app's own"}
 PAGE = (b"accept", b"text/html")
@@ -43,7 +49,9 @@ async def unreachable(scope: Any, receive: Any, send: Any) -> None:
 
 
 def layer(app: Any, **parts: Any) -> Any:
-    return fuse(app, **{"read": READ, "dress": DRESS, **parts})
+    looks = {name: parts.pop(name) for name in Watch._fields if name in parts}
+    watch = Watch(**{**NOTHING_TO_SEE, **looks}) if looks else None
+    return fuse(app, **{"read": READ, "dress": DRESS, "watch": watch, **parts})
 
 
 def refuse(scope: Any) -> TokenRefused:

@@ -65,3 +65,33 @@ def test_any_host_is_ours_or_refused(a_connection: Make, host: bytes) -> None:
     assert refusal is None or isinstance(refusal, HostRefused)
     if isinstance(refusal, HostRefused):
         assert refusal.reason in {"The Host field holds no host.", "The Host is not among the configured hosts."}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/orders", None, id="a path"),
+        pytest.param("http://api.example.com/orders", None, id="the same host"),
+        pytest.param("http://evil.example/orders", 400, id="another host"),
+        pytest.param("http://a.shop.example/orders", 400, id="another one of ours"),
+        pytest.param("api.example.com:443", 400, id="no URL"),
+    ],
+)
+def test_an_absolute_target_agrees_with_the_host(a_connection: Make, path: str, status: int | None) -> None:
+    """RFC 9112 section 3.2.2: two readers would otherwise believe two hosts."""
+    refusal = judge(a_connection(path=path, raw_path=path.encode()))
+    if status is None:
+        assert refusal is None
+    else:
+        assert isinstance(refusal, HostRefused)
+        assert (refusal.status, refusal.code) == (status, "host_malformed")
+        assert "evil" not in refusal.reason
+
+
+def test_a_port_that_is_asked_for(a_connection: Make) -> None:
+    """A host with a port is that port alone; a foreign port is a foreign host."""
+    ported = host_gate(Hosts(["api.example.com:8443"]))
+    assert ported(a_connection(host=b"api.example.com:8443")) is None
+    refusal = ported(a_connection(host=b"api.example.com"))
+    assert isinstance(refusal, HostRefused)
+    assert refusal.status == 421

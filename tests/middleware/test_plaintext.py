@@ -42,7 +42,7 @@ calls = plaintext_gate(redirect_pages=False, https_port=443)
         pytest.param({}, [PAGE, (b"x-api-key", b"x")], TLSRequired, id="a page with an API key"),
         pytest.param({"type": "websocket"}, [PAGE], TLSRequired, id="WebSocket handshake"),
         pytest.param({"scheme": "HTTPS"}, [], TLSRequired, id="a scheme no server writes"),
-        pytest.param({"scheme": "http"}, [PAGE, (b"x-forwarded-proto", b"https")], Redirect, id="a spoofed scheme"),
+        pytest.param({"scheme": "http"}, [PAGE, (b"x-forwarded-proto", b"https")], TLSRequired, id="a spoofed scheme"),
         pytest.param({"host": None}, [PAGE], TLSRequired, id="a page without a host"),
     ],
 )
@@ -146,6 +146,40 @@ def test_the_port_of_the_redirect(a_connection: Make, port: int, location: str) 
     """TLS may be served elsewhere; the port of the plaintext request says nothing about it."""
     judge = plaintext_gate(redirect_pages=True, https_port=port)
     assert judge(a_connection(PAGE, host=b"api.example.com:8080", raw_path=b"/a")) == Redirect(location)
+
+
+@pytest.mark.parametrize(
+    ("https_port", "host", "pairs", "loops"),
+    [
+        pytest.param(443, b"api.example.com", [(b"x-forwarded-proto", b"https")], True, id="the page asked for"),
+        pytest.param(443, b"API.example.com:443", [(b"x-forwarded-proto", b"https")], True, id="with the port of TLS"),
+        pytest.param(443, b"api.example.com", [(b"forwarded", b"proto=https")], True, id="in the words of RFC 7239"),
+        pytest.param(443, b"api.example.com", [(b"x-forwarded-ssl", b"on")], True, id="by a switch"),
+        pytest.param(443, b"api.example.com", [(b"x-forwarded-proto", b"http")], False, id="a proxy says plaintext"),
+        pytest.param(443, b"api.example.com", [(b"x-forwarded-for", b"192.0.2.9")], False, id="a proxy says nothing"),
+        pytest.param(443, b"api.example.com", [], False, id="no proxy"),
+        pytest.param(8443, b"api.example.com", [(b"x-forwarded-proto", b"https")], False, id="TLS is on another port"),
+        pytest.param(8443, b"api.example.com:8443", [(b"x-forwarded-proto", b"https")], True, id="this was that port"),
+        pytest.param(
+            {"api.example.com": "www.example.com"}, b"api.example.com", [(b"x-forwarded-proto", b"https")], False,
+            id="TLS is on another host",
+        ),
+    ],
+)  # fmt: skip
+def test_a_redirect_that_would_come_back_is_explained(
+    a_connection: Make, https_port: Any, host: bytes, pairs: Any, loops: bool
+) -> None:
+    """Behind a proxy that speaks TLS and is not trusted, a redirect has no end: a refusal names the setting."""
+    judge = plaintext_gate(redirect_pages=True, https_port=https_port)
+    verdict = judge(a_connection(PAGE, *pairs, host=host))
+    if not loops:
+        assert isinstance(verdict, Redirect)
+        return
+    assert isinstance(verdict, TLSRequired)
+    assert (verdict.status, verdict.code, verdict.requirement) == (403, "redirect_loop", "v5.0.0-4.1.3")
+    assert "192.0.2.7" in verdict.reason
+    assert "trusted_proxies" in verdict.reason
+    assert verdict.facts == {"credential_exposed": False, "setting": "trusted_proxies"}
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
