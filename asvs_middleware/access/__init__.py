@@ -1,17 +1,25 @@
 """Who may reach what: the marks, the guard that decides, and the walk that finds what nobody marked."""
 
 from .caller import VerifiedCaller
+from .check import judged, refuse_problems, waived_by
+from .covers import Cover
 from .decorators import public, sensitive
 from .documentation import Documentation, place_documentation
-from .enforce import backstop, before_body, before_start, noted
+from .enforce import backstop, before_body, before_start, nothing_to_guard
 from .guard import Guard
-from .marks import Public, Sensitive
-from .openapi import described
-from .routes import RouteEntry, applications, check_routes, walk
+from .marks import Marking, Public, Sensitive
+from .matrix import rendered
+from .openapi import described, publish
+from .prefixes import PrefixMarks, by_path
+from .routers import watch
+from .routes import RouteEntry, applications, walk
 
 __all__ = [
+    "Cover",
     "Documentation",
     "Guard",
+    "Marking",
+    "PrefixMarks",
     "Public",
     "RouteEntry",
     "Sensitive",
@@ -20,11 +28,17 @@ __all__ = [
     "backstop",
     "before_body",
     "before_start",
-    "check_routes",
+    "by_path",
     "described",
-    "noted",
+    "judged",
+    "nothing_to_guard",
     "place_documentation",
     "public",
+    "publish",
+    "refuse_problems",
+    "rendered",
     "sensitive",
+    "waived_by",
     "walk",
+    "watch",
 ]

@@ -1,5 +1,6 @@
 """The proof that a caller was verified; only the guard makes one."""
 
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final
 
@@ -50,3 +51,10 @@ def verified_caller(
 ) -> VerifiedCaller:
     """Return the proof. For the guard alone, after every check of the mark has passed."""
     return VerifiedCaller(token, certificate, mark, _VERIFIED)
+
+
+def all_of(proofs: Sequence[VerifiedCaller]) -> VerifiedCaller:
+    """Return what several proofs of one request show together; the mark is that of the last, the innermost one."""
+    token = next((one.token for one in reversed(proofs) if one.token is not None), None)
+    certificate = next((one.certificate for one in reversed(proofs) if one.certificate is not None), None)
+    return VerifiedCaller(token, certificate, proofs[-1].mark, _VERIFIED)

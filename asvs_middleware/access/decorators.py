@@ -11,21 +11,21 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..connection.exchange import exchange_of
 from ..errors import ConfigurationError
-from .enforce import authorize, connection_in, proven
-from .marks import ENFORCED, MARK, Bound, Mark, Public, Sensitive, public_mark, sensitive_mark
+from .covers import MOUNT
+from .enforce import authorize, connection_in, pass_cover, proven
+from .marks import ENFORCED, MARK, Bound, Mark, Marking, Place, Public, Sensitive, public_mark, sensitive_mark
+from .routers import mark_router
 
 DEPENDENCY: Final = "asvs_verified_caller_"
 """The name of the leading parameter FastAPI sees."""
-
-_T = TypeVar("_T")
 
 
 def sensitive(
@@ -35,8 +35,10 @@ def sensitive(
     max_age: timedelta | int | None = None,
     acr: str | Iterable[str] = (),
     client_certificate: bool | str | Iterable[str] = False,
-) -> Callable[[_T], _T]:
+) -> Marking:
     """Let nobody reach this endpoint without a proof; stands below the route decorator.
+
+    Called with a router or an ASGI app it marks all that is in it; in `SecurityPolicy(marks=)` it marks a path prefix.
 
     Args:
         args: none; here for the message when the parentheses were forgotten.
@@ -53,20 +55,21 @@ def sensitive(
     if args:
         raise ConfigurationError("@sensitive was written without parentheses.", fix="Write @sensitive().")
     mark = sensitive_mark(scopes=scopes, bound=bound, max_age=max_age, acr=acr, client_certificate=client_certificate)
-    return lambda endpoint: _marked(endpoint, mark)
+    return Marking(mark, _marked)
 
 
-def public(*args: Any, reason: str = "") -> Callable[[_T], _T]:
+def public(*args: Any, reason: str = "", overrides: Place | Iterable[Place] = ()) -> Marking:
     """Open this endpoint to everyone, for a reason the audit prints.
 
     Args:
         args: none; here for the message when the parentheses were forgotten.
         reason: three words at least.
+        overrides: which @sensitive marks round it are not asked for here: of a `prefix`, a `mount`, a `router`.
+            Without it a public endpoint below a sensitive place stops the start-up.
     """
     if args:
         raise ConfigurationError("@public was written without a reason.", fix='Write @public(reason="...").')
-    mark = public_mark(reason=reason)
-    return lambda endpoint: _marked(endpoint, mark)
+    return Marking(public_mark(reason=reason, overrides=overrides), _marked)
 
 
 class MarkedApp:
@@ -84,11 +87,8 @@ class MarkedApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for the proof, then call the app."""
-        if isinstance(self.__asvs_mark__, Sensitive) and scope["type"] != "lifespan":
-            await authorize(scope, self.__asvs_mark__)
-        exchange = exchange_of(scope)
-        if exchange is not None:
-            exchange.covered = True
+        if scope["type"] != "lifespan":
+            await pass_cover(scope, MOUNT, self.__asvs_mark__)
         await self.app(scope, receive, send)
 
 
@@ -101,6 +101,12 @@ def _marked(endpoint: Any, mark: Mark) -> Any:
         )
     if inspect.isclass(endpoint):
         return _marked_class(endpoint, mark)
+    if isinstance(endpoint, Router):
+        return mark_router(endpoint, mark)
+    if isinstance(endpoint, BaseRoute):
+        raise ConfigurationError(
+            f"A {type(endpoint).__name__} cannot be marked.", fix="Mark the endpoint or the app that is inside it."
+        )
     if not (inspect.isroutine(endpoint) or isinstance(endpoint, functools.partial)) or _is_asgi(endpoint):
         return MarkedApp(endpoint, mark)
     if isinstance(mark, Public):

@@ -4,7 +4,8 @@ One function, `authorize`, makes the proof; whoever comes first calls it and the
 was marked cannot run without one, whatever routing, middleware or exception handlers do. v5.0.0-8.3.1, 16.5.3.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import FunctionType
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -16,12 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import events
 from ..connection.exchange import Exchange, exchange_of
 from ..errors import AccessDenied, Misconfigured
-from .caller import VerifiedCaller
-from .marks import Sensitive, enforces, mark_of
+from .caller import VerifiedCaller, all_of
+from .marks import MARK, Mark, Place, Public, Sensitive, enforces, mark_of
 
 SECURED: Final = "__asvs_secured__"
 """Set on an app that has a policy of its own: its routes are its own start-up check's business."""
 
+_DOCUMENTATION: Final = "fastapi.applications"
 _REDIRECTS: Final = 300
 _NOT_MODIFIED: Final = 304
 _METHOD_NOT_ALLOWED: Final = 405
@@ -55,9 +57,32 @@ async def authorize(scope: Scope, mark: Sensitive) -> VerifiedCaller:
             exchange.refusal = refusal
             raise Refused(refusal) from None
         exchange.proofs = {**exchange.proofs, mark: proof}
-        exchange.scope["state"]["caller"] = proof
-    scope.setdefault("state", {})["caller"] = proof  # A middleware may have put another state in its place, or none.
+    # What an inner mark does not ask for, an outer one may have: the app finds it in one place.
+    proofs = tuple(exchange.proofs.values())
+    caller = proof if len(proofs) == 1 else all_of(proofs)
+    exchange.scope["state"]["caller"] = caller
+    scope.setdefault("state", {})["caller"] = caller  # A middleware may have put another state in its place, or none.
     return proof
+
+
+async def pass_cover(scope: Scope, place: Place, mark: Mark) -> None:
+    """Ask what the mark of a mount or a router asks for, on the way to what is in it, unless the path waives it.
+
+    Raises:
+        Refused: as `authorize` does.
+    """
+    exchange = exchange_of(scope)
+    if exchange is not None and place in waives(exchange):
+        return
+    if isinstance(mark, Sensitive):
+        await authorize(scope, mark)
+    if exchange is not None:
+        exchange.covered = True
+
+
+def waives(exchange: Exchange) -> frozenset[Place]:
+    """Return the places whose marks this request need not meet."""
+    return exchange.waives
 
 
 def proven(scope: Mapping[str, Any], mark: Sensitive) -> None:
@@ -112,8 +137,29 @@ async def _discard(scope: Scope, mark: Sensitive) -> None:
     await authorize(scope, mark)
 
 
-def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDenied | None]:
+def nothing_to_guard(*, deny_unmarked: bool) -> Callable[[Exchange], bool]:
+    """Return the look that tells an endpoint which asks for nothing; what it cannot tell is left to the backstop."""
+
+    def look(exchange: Exchange) -> bool:
+        endpoint = exchange.scope.get("endpoint")
+        if type(endpoint) is not FunctionType:
+            return endpoint is None and not deny_unmarked
+        mark = getattr(endpoint, MARK, None)
+        if mark is None:
+            return not deny_unmarked and endpoint.__module__ != _DOCUMENTATION
+        return type(mark) is Public
+
+    return look
+
+
+def backstop(
+    *, deny_unmarked: bool, waived: Collection[tuple[str, str]] = ()
+) -> Callable[[Exchange, Message], AccessDenied | None]:
     """Return the last look before a response starts: at a marked endpoint without a proof, and at an unmarked one.
+
+    Args:
+        deny_unmarked: an endpoint without a mark is refused.
+        waived: the paths at which a mark is not asked for, as they become known at the start.
 
     A router's own 405 passes: it is sent in place of the endpoint, which did not run. So do errors and redirects of a
     router that found no endpoint; content does not, for then a route served it that names none (FastAPI's frontend()).
@@ -128,6 +174,8 @@ def backstop(*, deny_unmarked: bool) -> Callable[[Exchange, Message], AccessDeni
         if _is_the_routers_405(exchange, start):
             return None
         mark = mark_of(endpoint, scope.get("method", "GET"))
+        if waived and waives(exchange) and not (isinstance(mark, Public) and mark.overrides):
+            return _waived_for_another(endpoint)
         if isinstance(mark, Sensitive):
             return None if mark in exchange.proofs else _skipped(endpoint)
         # Documentation that lies behind a middleware of its mount is out of reach for `docs=`.
@@ -158,7 +206,7 @@ def _is_the_routers_405(exchange: Exchange, start: Message) -> bool:
 
 
 def _is_documentation(endpoint: Any) -> bool:
-    return getattr(endpoint, "__module__", None) == "fastapi.applications"
+    return getattr(endpoint, "__module__", None) == _DOCUMENTATION
 
 
 def noted(route: ASGIApp) -> ASGIApp:
@@ -170,7 +218,7 @@ def noted(route: ASGIApp) -> ASGIApp:
 
     def note(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         exchange = exchange_of(scope)
-        if exchange is not None:
+        if exchange is not None and (scope is not exchange.routed or "endpoint" in scope):
             exchange.routed, exchange.reached = scope, scope.get("endpoint")
         return route(scope, receive, send)
 
@@ -202,6 +250,13 @@ def _skipped(endpoint: Any) -> Misconfigured:
     return Misconfigured(
         f"The endpoint {name_of(endpoint)} is marked @sensitive and ran without a proof. Write @sensitive below "
         "the route decorator, next to the function.",
+        requirement="v5.0.0-8.3.1",
+    )
+
+
+def _waived_for_another(endpoint: Any) -> Misconfigured:
+    return Misconfigured(
+        f"A mark was not asked for at this path, for the sake of another endpoint than {name_of(endpoint)}.",
         requirement="v5.0.0-8.3.1",
     )
 

@@ -5,10 +5,10 @@ strength of the login), v5.0.0-10.3.5 (sender-constrained tokens), v5.0.0-12.1.3
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from ..certificates import IdentityPattern
 from ..errors import ConfigurationError
@@ -23,6 +23,8 @@ ENFORCED: Final = "__asvs_enforced__"
 """Set on what enforces a mark itself, as opposed to what merely carries one."""
 
 Bound = Literal["mtls"]
+Place = Literal["prefix", "mount", "router"]
+"""What can carry a mark for all that is below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,12 +52,38 @@ class Sensitive:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Public:
-    """Open to everyone, for a reason an auditor can read."""
+    """Open to everyone, for a reason an auditor can read.
+
+    Attributes:
+        reason: why.
+        overrides: the places round it whose @sensitive mark is not asked for here.
+    """
 
     reason: str
+    overrides: frozenset[Place] = frozenset()
 
 
 Mark = Sensitive | Public
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marking:
+    """What sensitive(...) and public(...) return: called, it marks an endpoint; in a policy, it marks a path prefix.
+
+    Attributes:
+        mark: what it says.
+        put: puts a mark on an endpoint, and returns what is to be registered in its place.
+    """
+
+    mark: Mark
+    put: Callable[[Any, Mark], Any]
+
+    def __call__(self, endpoint: _T) -> _T:
+        """Return the endpoint, marked."""
+        marked: _T = self.put(endpoint, self.mark)
+        return marked
 
 
 def sensitive_mark(
@@ -86,9 +114,17 @@ def sensitive_mark(
     )
 
 
-def public_mark(*, reason: str) -> Public:
-    """Return the mark of an endpoint that asks for no proof."""
-    return Public(reason=stated_reason(reason, for_what="@public"))
+def public_mark(*, reason: str, overrides: Place | Iterable[Place] = ()) -> Public:
+    """Return the mark of an endpoint that asks for no proof; see `public` for the arguments."""
+    if isinstance(overrides, bytes) or not isinstance(overrides, Iterable):
+        raise ConfigurationError(
+            f"@public(overrides={overrides!r}) names no place.", fix="Write prefix, mount or router, or leave it out."
+        )
+    places = [overrides] if isinstance(overrides, str) else list(overrides)
+    return Public(
+        reason=stated_reason(reason, for_what="@public"),
+        overrides=frozenset(_place(one) for one in places),
+    )
 
 
 def mark_of(endpoint: Any, method: str = "GET") -> Mark | None:
@@ -113,6 +149,12 @@ def enforces(endpoint: Any, method: str = "GET") -> bool:
         own = getattr(endpoint, MARK, None) is not None
         endpoint = getattr(endpoint, "dispatch" if own else method.lower(), None)
     return bool(getattr(endpoint, ENFORCED, False))
+
+
+def _place(given: Any) -> Place:
+    known(given, get_args(Place), where="@public(overrides=)")
+    place: Place = given
+    return place
 
 
 def _age(given: object) -> timedelta:

@@ -5,11 +5,12 @@ bearer, `mutualTLS`); several needed at once stand in one requirement object, wh
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from .enforce import SECURED
 from .marks import Sensitive
-from .routes import RouteEntry
+from .routes import RouteEntry, walk
 
 _CONVERTOR: Final = re.compile(r":[a-zA-Z_][a-zA-Z0-9_]*}")
 _SCHEMES: Final = {
@@ -29,20 +30,33 @@ _PROBLEM: Final = {
 }
 
 
+def publish(app: Any, entries: Callable[[], list[RouteEntry]] | None) -> None:
+    """Write the marks into what FastAPI's `openapi()` returns; other apps have none."""
+    original = getattr(app, "openapi", None)
+    if not callable(original) or hasattr(original, SECURED):
+        return
+
+    def openapi() -> dict[str, Any]:
+        return described(original(), walk(app) if entries is None else entries())
+
+    setattr(openapi, SECURED, True)
+    app.openapi = openapi
+
+
 def described(schema: dict[str, Any], entries: Iterable[RouteEntry]) -> dict[str, Any]:
     """Return the document with what each marked operation needs; the given one is changed, twice is as once."""
     used: set[str] = set()
     for entry in entries:
         item = schema.get("paths", {}).get(_CONVERTOR.sub("}", entry.path), {})
-        if not isinstance(entry.mark, Sensitive):
+        if not entry.asks:
             continue
         for method in entry.methods:
             operation = item.get(method.lower())
             if operation is not None:
-                requirement = _requirement(entry.mark)
+                requirement = _requirement(entry.asks)
                 used |= set(requirement)
                 operation["security"] = [requirement]
-                _add_responses(operation, entry.mark)
+                _add_responses(operation, token="bearer" in requirement)
     if used:
         components = schema.setdefault("components", {})
         schemes = components.setdefault("securitySchemes", {})
@@ -51,19 +65,19 @@ def described(schema: dict[str, Any], entries: Iterable[RouteEntry]) -> dict[str
     return schema
 
 
-def _requirement(mark: Sensitive) -> dict[str, list[str]]:
+def _requirement(marks: Sequence[Sensitive]) -> dict[str, list[str]]:
     requirement: dict[str, list[str]] = {}
-    if mark.token:
-        requirement["bearer"] = list(mark.scopes)
-    if mark.certificate or mark.bound == "mtls":
+    if any(mark.token for mark in marks):
+        requirement["bearer"] = list(dict.fromkeys(scope for mark in marks for scope in mark.scopes))
+    if any(mark.certificate or mark.bound == "mtls" for mark in marks):
         requirement["mutualTLS"] = []
     return requirement
 
 
-def _add_responses(operation: dict[str, Any], mark: Sensitive) -> None:
+def _add_responses(operation: dict[str, Any], *, token: bool) -> None:
     responses = operation.setdefault("responses", {})
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    if mark.token:
+    if token:
         challenge = {"WWW-Authenticate": {"schema": {"type": "string"}}}
         responses.setdefault("401", {"description": "No valid access token", "headers": challenge, "content": problem})
     responses.setdefault("403", {"description": "The caller may not do this", "content": problem})

@@ -1,22 +1,23 @@
 """Walk an app's routes and say of each what guards it; the start-up check refuses what nothing does.
 
-v5.0.0-8.2.1, v5.0.0-16.5.3. Walked: Starlette routes, Mounts and Hosts, FastAPI routes, included routers, and
-sub-applications. A kind of route that is not known is a problem, never passed over.
+v5.0.0-8.2.1, v5.0.0-16.5.3. Walked: Starlette routes, Mounts and Hosts, FastAPI routes, included routers, frontends,
+and sub-applications. A kind of route that is not known is a problem, never passed over.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
-from ..errors import ConfigurationError
+from .covers import MOUNT, Cover, asked
 from .decorators import DEPENDENCY, MarkedApp
-from .enforce import SECURED, name_of, opaque
+from .enforce import SECURED, opaque
 from .marks import MARK, Mark, Public, Sensitive, enforces, mark_of
+from .routers import ask_first, cover_of, router_of, unlisted
 
-_OWN_POLICY = Public(reason="secured by its own policy")
+OWN_POLICY = Public(reason="secured by its own policy")
 _HANDLERS = ("get", "head", "post", "put", "patch", "delete", "options", "query")
 
 
@@ -28,7 +29,8 @@ class RouteEntry:
         path: the full path, with the prefixes of mounts and routers.
         methods: the methods; `WEBSOCKET` for a WebSocket route, `*` for an app.
         endpoint: what runs.
-        mark: what guards it, its own or that of a marked app round it.
+        own: the mark it carries itself.
+        covers: the marks round it, the outermost first.
         problem: why it cannot be let start, or an empty text.
         route: the route object, as the framework keeps it.
     """
@@ -36,38 +38,66 @@ class RouteEntry:
     path: str
     methods: tuple[str, ...]
     endpoint: Any
-    mark: Mark | None
+    own: Mark | None
+    covers: tuple[Cover, ...]
     problem: str
     route: Any
 
+    @property
+    def asks(self) -> tuple[Sensitive, ...]:
+        """Every mark whose proof it needs, in the order they are asked for."""
+        return asked(self.own, self.covers)
 
-def walk(app: Any, *, prefix: str = "", cover: Mark | None = None) -> Iterator[RouteEntry]:
+    @property
+    def mark(self) -> Mark | None:
+        """What it comes to: the last mark that is asked for, else what opens it, else nothing."""
+        if self.asks:
+            return self.asks[-1]
+        return self.own or next((one.mark for one in reversed(self.covers) if isinstance(one.mark, Public)), None)
+
+
+def walk(app: Any, *, prefix: str = "", covers: Sequence[Cover] = ()) -> Iterator[RouteEntry]:
     """Yield every route of an app, in the order they are tried.
 
     Args:
         app: the app; one without routes is a single entry.
         prefix: the path it is mounted under.
-        cover: the mark of the app it is mounted in.
+        covers: the marks round it, the outermost first.
     """
-    yield from _walk(app, prefix, cover, app)
+    yield from _walk(app, prefix, tuple(covers), app)
 
 
-def _walk(app: Any, prefix: str, cover: Mark | None, through: Any) -> Iterator[RouteEntry]:
+def _walk(app: Any, prefix: str, covers: tuple[Cover, ...], through: Any) -> Iterator[RouteEntry]:
     if isinstance(app, MarkedApp):
-        app, cover = app.app, app.__asvs_mark__
-    if opaque(app):
-        mark = mark_of(app)
-        yield RouteEntry(f"{prefix}/*", ("*",), app, mark or cover, _order(app, mark, "get"), through)
+        app, mark = app.app, app.__asvs_mark__
+        if opaque(app):
+            yield RouteEntry(f"{prefix}/*", ("*",), app, mark, covers, "", through)
+            return
+        covers = (*covers, Cover(MOUNT, prefix or "/", mark))
+    elif opaque(app):
+        own = mark_of(app)
+        yield RouteEntry(f"{prefix}/*", ("*",), app, own, covers, _order(app, own, "get"), through)
         return
-    for path, route, seen in _contexts(app.routes):
-        full = prefix + (path or "")
-        if isinstance(route, Route | WebSocketRoute):
-            yield from _endpoint(full, route, seen, cover)
-        elif isinstance(route, Mount | Host):
-            yield from _mounted(full, route, cover)
-        else:
-            kind = f"{type(route).__module__}.{type(route).__qualname__}"
-            yield RouteEntry(full, ("*",), route, cover, f"is of a kind nothing here can check ({kind})", route)
+    covers = (*covers, *cover_of(app, prefix))
+    for path, route, seen, around in _contexts(app.routes, prefix):
+        yield from _one(prefix + (path or ""), route, seen, (*covers, *around))
+    router = router_of(app)
+    if router is not None:
+        yield from _unlisted(router, prefix, covers)
+
+
+def _one(path: str, route: Any, seen: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
+    if isinstance(route, Route | WebSocketRoute):
+        yield from _endpoint(path, route, seen, covers)
+    elif isinstance(route, Mount | Host):
+        yield from _mounted(path, route, covers)
+    else:
+        yield _unknown(path, route, covers)
+
+
+def _unknown(path: str, route: Any, covers: tuple[Cover, ...]) -> RouteEntry:
+    kind = f"{type(route).__module__}.{type(route).__qualname__}"
+    return RouteEntry(path, ("*",), route, None, covers, f"is of a kind nothing here can check ({kind})", route)
 
 
 def applications(app: Any) -> Iterator[Any]:
@@ -82,74 +112,84 @@ def applications(app: Any) -> Iterator[Any]:
         seen.add(id(one))
         yield one
         # A secured app inside sees to itself.
-        waiting += [route.app for _, route, _ in _contexts(one.routes) if isinstance(route, Mount | Host)]
+        waiting += [route.app for _, route, _, _ in _contexts(one.routes, "") if isinstance(route, Mount | Host)]
 
 
-def check_routes(entries: Iterable[RouteEntry], *, deny_unmarked: bool, tokens: bool, certificates: bool) -> None:
-    """Refuse to start where a route is unguarded, or guarded by what is not configured.
+def _contexts(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str | None, Any, Any, tuple[Cover, ...]]]:
+    """Yield (path, route, route as included, marks of the routers it was included with).
 
-    Raises:
-        ConfigurationError: one or more routes; the message names each, ten at most.
+    FastAPI keeps included routers as one object and resolves them late.
     """
-    problems = [
-        f"{'/'.join(entry.methods)} {entry.path} ({name_of(entry.endpoint)}) {problem}"
-        for entry in entries
-        if (problem := entry.problem or _means(entry.mark, deny_unmarked, tokens, certificates))
-    ]
-    if problems:
-        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise ConfigurationError(
-            f"{len(problems)} route(s) cannot be guarded: {'; '.join(problems[:10])}{more}.",
-            fix='Mark each with @sensitive(...) or @public(reason="..."), below the route decorator, or state '
-            'default="allow".',
-        )
-
-
-def _means(mark: Mark | None, deny_unmarked: bool, tokens: bool, certificates: bool) -> str:
-    if mark is None:
-        return "carries neither @sensitive nor @public" if deny_unmarked else ""
-    if not isinstance(mark, Sensitive):
-        return ""
-    if mark.token and not tokens:
-        return "asks for a token, and the policy has no tokens=Tokens(...)"
-    if mark.certificate and not certificates:
-        return "asks for a client certificate, and the policy has no client_certificates=ClientCertificates(...)"
-    return ""
-
-
-def _contexts(routes: Iterable[BaseRoute]) -> Iterator[tuple[str | None, Any, Any]]:
-    """Yield (path, route, route as included). FastAPI keeps included routers as one object and resolves them late."""
     resolve = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
-    if resolve is None:
-        for route in routes:
-            yield getattr(route, "path", None), route, route
-        return
-    for context in resolve(list(routes)):
-        yield context.path, context.original_route, context
+    for route in routes:
+        if resolve is None or not hasattr(route, "original_router"):
+            yield getattr(route, "path", None), route, route, ()
+            continue
+        chains = _chains(route, prefix, "", ())
+        for context in resolve([route]):
+            original = context.original_route
+            # Both go through the routers in one order; FastAPI leaves out what it does not serve.
+            path, around = next((found for one, *found in chains if one is original), (None, ()))
+            yield context.path or path, original, context, around
 
 
-def _endpoint(path: str, route: Any, seen: Any, cover: Mark | None) -> Iterator[RouteEntry]:
+def _chains(included: Any, outer: str, prefix: str, covers: tuple[Cover, ...]) -> Iterator[tuple[Any, str, Any]]:
+    """Yield each route of an included router and of those in it, its prefix, and the marks of the routers round it."""
+    router, prefix = included.original_router, prefix + _prefix_of(included)
+    covers = (*covers, *cover_of(router, outer + prefix + str(getattr(router, "prefix", ""))))
+    for route in router.routes:
+        if hasattr(route, "original_router"):
+            yield from _chains(route, outer, prefix, covers)
+        else:
+            yield route, prefix, covers
+
+
+def _prefix_of(included: Any) -> str:
+    return str(getattr(getattr(included, "include_context", None), "prefix", ""))
+
+
+def _unlisted(router: Any, prefix: str, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
+    """Yield what is served past the lists of routes, as FastAPI's frontends are, by this router and those in it."""
+    for group in unlisted(router):
+        ask_first(group, covers)
+        for route in getattr(group, "routes", None) or [group]:
+            path, app = getattr(route, "path", None), getattr(route, "app", None)
+            if path is None or app is None:
+                yield _unknown(f"{prefix}{path or ''}/*", route, covers)
+                continue
+            ask_first(route, covers)
+            methods = tuple(sorted(getattr(route, "methods", None) or ("*",)))
+            yield RouteEntry(f"{prefix}{path.rstrip('/')}/*", methods, app, mark_of(app), covers, "", route)
+    for route in router.routes:
+        if hasattr(route, "original_router"):
+            inner, below = route.original_router, prefix + _prefix_of(route)
+            yield from _unlisted(inner, below, (*covers, *cover_of(inner, below + str(getattr(inner, "prefix", "")))))
+
+
+def _endpoint(path: str, route: Any, seen: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
     methods = tuple(sorted(seen.methods or ("*",))) if isinstance(route, Route) else ("WEBSOCKET",)
     endpoint = route.endpoint
-    if isinstance(endpoint, type) and not hasattr(endpoint, MARK) and cover is None and isinstance(route, Route):
-        handled = [name for name in _HANDLERS if hasattr(endpoint, name)]
+    handled = [name for name in _HANDLERS if hasattr(endpoint, name)] if isinstance(endpoint, type) else []
+    by_method = isinstance(route, Route) and not hasattr(endpoint, MARK)
+    if handled and by_method and (not covers or any(mark_of(endpoint, name) for name in handled)):
         for name in handled:
             mark = mark_of(endpoint, name)
-            problem = _order(endpoint, mark, name)
-            yield RouteEntry(path, (name.upper(),), getattr(endpoint, name), mark, problem, route)
+            yield RouteEntry(
+                path, (name.upper(),), getattr(endpoint, name), mark, covers, _order(endpoint, mark, name), route
+            )
         return
-    mark = mark_of(endpoint)
+    mark = mark_of(endpoint) if not handled or hasattr(endpoint, MARK) else None
     problem = _order(endpoint, mark, "get") or _dependency_first(mark, seen)
-    yield RouteEntry(path, methods, endpoint, mark or cover, problem, route)
+    yield RouteEntry(path, methods, endpoint, mark, covers, problem, route)
 
 
-def _mounted(path: str, route: Any, cover: Mark | None) -> Iterator[RouteEntry]:
+def _mounted(path: str, route: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
     app: Any = route.app
     if getattr(app, SECURED, False):
-        yield RouteEntry(f"{path}/*", ("*",), app, _OWN_POLICY, "", route)
+        yield RouteEntry(f"{path}/*", ("*",), app, OWN_POLICY, covers, "", route)
     else:
         # Middleware of a Mount hides the routes of the app, which the Mount still knows.
-        yield from _walk(route if opaque(app) and route.routes else app, path, cover, route)
+        yield from _walk(route if opaque(app) and route.routes else app, path, covers, route)
 
 
 def _order(endpoint: Any, mark: Mark | None, method: str) -> str:

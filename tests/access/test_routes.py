@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRo
 from starlette.staticfiles import StaticFiles
 
 from asvs_middleware import ConfigurationError, SecurityPolicy, public, secure, sensitive
-from asvs_middleware.access import applications, check_routes, walk
+from asvs_middleware.access import PrefixMarks, applications, judged, refuse_problems, walk
 
 open_to_all = public(reason="nothing secret here")
 
@@ -93,12 +93,12 @@ def nested_fastapi() -> FastAPI:
         ),
         pytest.param(
             lambda: Starlette(routes=[Mount("/a", app=sensitive()(Router([a_route(), a_route(open_to_all, "/y")])))]),
-            [("GET HEAD", "/a/x", "Sensitive"), ("GET HEAD", "/a/y", "Public")],
-            id="a marked mount covers what is unmarked in it",
+            [("GET HEAD", "/a/x", "Sensitive"), ("GET HEAD", "/a/y", "Sensitive")],
+            id="a marked mount covers what is in it, whatever that says",
         ),
         pytest.param(
             lambda: Starlette(routes=[Mount("/a", app=sensitive()(Router([Route("/x", Mixed)])))]),
-            [("*", "/a/x", "Sensitive")],
+            [("GET", "/a/x", "Sensitive"), ("POST", "/a/x", "Sensitive"), ("OPTIONS", "/a/x", "Sensitive")],
             id="a marked mount covers a class",
         ),
         pytest.param(lambda: Starlette(routes=[Mount("/a", app=Starlette())]), [], id="a mounted app without routes"),
@@ -180,13 +180,14 @@ def test_check(app: Any, means: Any, message: str) -> None:
     """An app with a route nothing guards does not start; the message names it and the fix."""
     given = {"deny_unmarked": True, "tokens": True, "certificates": True, **means}
     with pytest.raises(ConfigurationError, match=message):
-        check_routes(walk(app()), **given)
+        refuse_problems(judged(walk(app()), prefixes=PrefixMarks({}), **given))
 
 
 def test_check_passes() -> None:
     """With default=allow what is unmarked is served; what is marked needs its means all the same."""
     routes = [a_route(), a_route(open_to_all), a_route(sensitive()), a_route(sensitive(client_certificate=True))]
-    check_routes(walk(Starlette(routes=routes)), deny_unmarked=False, tokens=True, certificates=True)
+    given = {"deny_unmarked": False, "tokens": True, "certificates": True}
+    refuse_problems(judged(walk(Starlette(routes=routes)), prefixes=PrefixMarks({}), **given))
 
 
 def test_applications() -> None:

@@ -1,0 +1,169 @@
+"""Marks on path prefixes, and the paths that waive a mark round them: both are known before routing, by the path.
+
+v5.0.0-8.2.1, v5.0.0-8.3.1. The layer asks before the app is called, and asks again where the app's middleware hands
+over to the router, so that a middleware that writes the path anew leads nobody past a mark. Nothing of this is there
+in an app that uses neither.
+"""
+
+from collections.abc import Container, Mapping
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..connection.exchange import Exchange, exchange_of
+from ..errors import ConfigurationError
+from .covers import PREFIX, Cover, asked, contradiction
+from .enforce import authorize, waives
+from .marks import Marking, Place, Public, Sensitive
+
+Waived = Mapping[tuple[str, str], frozenset[Place]]
+"""Which marks a request need not meet, by path below the app and method (`WEBSOCKET`, or `*` for each)."""
+
+ANY: Final = "*"
+WEBSOCKET: Final = "WEBSOCKET"
+
+
+class PrefixMarks:
+    """The marks of path prefixes, compiled.
+
+    Args:
+        marks: `sensitive(...)` or `public(...)` by prefix; a prefix begins and ends with a slash and covers the path
+            without its last slash too.
+
+    Raises:
+        ConfigurationError: a prefix is none, or a mark is none, or two contradict each other.
+    """
+
+    def __init__(self, marks: Mapping[str, Marking]) -> None:
+        own = {_prefix(prefix): _marking(prefix, given) for prefix, given in marks.items()}
+        self._chains = {prefix: _chain(prefix, own) for prefix in own}
+        self._asked = {prefix: asked(None, chain) for prefix, chain in self._chains.items()}
+        # The longest first: the first that is found is the innermost.
+        self._lengths = sorted({len(prefix) for prefix in own}, reverse=True)
+        self._first = {_first(prefix) for prefix in own}
+        self._everywhere = "/" in own
+
+    def __bool__(self) -> bool:
+        return bool(self._chains)
+
+    def covers(self, path: str) -> tuple[Cover, ...]:
+        """Return the marks round a path, the outermost first."""
+        path += "/"  # /admin is what /admin/ is, as far as a mark goes.
+        return next((self._chains[path[:size]] for size in self._lengths if path[:size] in self._chains), ())
+
+    def marks(self, path: str) -> tuple[Sensitive, ...] | None:
+        """Return what has to be proved at a path; nothing if it is public, None if no prefix covers it.
+
+        A path whose first segment no prefix has costs the same however many there are.
+        """
+        if not self._everywhere and _first(path) not in self._first:
+            return None
+        path += "/"
+        table = self._asked
+        for length in self._lengths:
+            found = table.get(path[:length])
+            if found is not None:
+                return found
+        return None
+
+
+def by_path(app: ASGIApp, prefixes: PrefixMarks, waived: Waived) -> ASGIApp:
+    """Return the app behind the marks of its prefixes."""
+
+    def guarded(scope: Scope, receive: Receive, send: Send) -> Any:
+        if scope["type"] == "lifespan":
+            return app(scope, receive, send)
+        path = below = scope["path"]
+        if scope.get("root_path"):
+            below = path_below(scope)
+        marks = prefixes.marks(below)
+        exchange = exchange_of(scope)
+        if exchange is not None:  # Served past its layer the app gets no further than a mark.
+            if waived:
+                _note_waivers(exchange, scope, below, waived)
+                if PREFIX in waives(exchange):
+                    return app(scope, receive, send)
+            if marks is not None:
+                exchange.covered = True
+        if path is not below:
+            # A proxy that does not take root_path off, or puts it on twice: the mark holds for either reading.
+            marks = (*(marks or ()), *(prefixes.marks(path) or ()))
+        if not marks or (exchange is not None and exchange.refusal is None and _held(marks, exchange.proofs)):
+            return app(scope, receive, send)
+        return _after(marks, app, scope, receive, send)
+
+    return guarded
+
+
+def path_below(scope: Mapping[str, Any]) -> str:
+    """Return the path as the router compares it: without root_path, where it begins with that (ASGI's HTTP section)."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    rest = path.removeprefix(root)
+    return rest if rest[:1] in {"", "/"} else path
+
+
+async def _after(marks: tuple[Sensitive, ...], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    for mark in marks:
+        await authorize(scope, mark)
+    await app(scope, receive, send)
+
+
+def _held(marks: tuple[Sensitive, ...], proofs: Container[Any]) -> bool:
+    """Whether the layer asked for all of them, as it has where no middleware wrote the path anew."""
+    for mark in marks:  # noqa: SIM110  # A generator costs as much as all else here.
+        if mark not in proofs:
+            return False
+    return True
+
+
+def _note_waivers(exchange: Exchange, scope: Scope, below: str, waived: Waived) -> None:
+    method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
+    # Written anew each time: a middleware may have led the request from a path that waives to one that does not.
+    found = waived.get((below, method)) or waived.get((below, ANY)) or frozenset()
+    if found or exchange.waives:
+        exchange.waives = found
+
+
+def _first(path: str) -> str:
+    """Return the first segment, with the slash before it."""
+    end = path.find("/", 1)
+    return path if end < 0 else path[:end]
+
+
+def _chain(prefix: str, own: Mapping[str, Sensitive | Public]) -> tuple[Cover, ...]:
+    chain: tuple[Cover, ...] = ()
+    for outer in sorted((one for one in own if prefix.startswith(one)), key=len):
+        mark = own[outer]
+        problem = contradiction(mark, chain)
+        if problem:
+            raise ConfigurationError(f"The marked prefix {outer!r} {problem}.", fix="Change one of the two.")
+        if isinstance(mark, Public):
+            chain, mark = (), Public(reason=mark.reason)
+        chain = (*chain, Cover(PREFIX, outer, mark))
+    return chain
+
+
+def _prefix(given: object) -> str:
+    if (
+        not isinstance(given, str)
+        or not (given.startswith("/") and given.endswith("/"))
+        or "//" in given
+        or not {"{", "}", "?", "#", "%", "*", "\\"}.isdisjoint(given)
+        or not {".", ".."}.isdisjoint(given.split("/"))
+    ):
+        raise ConfigurationError(
+            f"{given!r} is no path prefix that can be marked.",
+            fix='Write it as the app sees it, decoded, with a slash at both ends, such as "/admin/".',
+        )
+    return given
+
+
+def _marking(prefix: str, given: object) -> Sensitive | Public:
+    if not isinstance(given, Marking):
+        raise ConfigurationError(
+            f"The prefix {prefix!r} is marked with a {type(given).__name__}.",
+            fix='Write sensitive(...) or public(reason="...").',
+        )
+    if prefix == "/" and isinstance(given.mark, Public):
+        raise ConfigurationError('public(...) for "/" opens the whole app.', fix='State default="allow" instead.')
+    return given.mark

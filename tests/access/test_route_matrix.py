@@ -1,0 +1,153 @@
+"""The route matrix: what is printed is what the start-up check judged."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route, Router
+
+from asvs_middleware import SecurityPolicy, public, secure, sensitive
+from asvs_middleware.access import rendered
+from asvs_middleware.stack import stack_of
+
+
+async def raw(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def a_route(path: str, *marks: Any) -> Route:
+    async def endpoint(request: Request) -> PlainTextResponse: ...
+
+    for mark in marks:
+        endpoint = mark(endpoint)
+    return Route(path, endpoint, methods=["POST"])
+
+
+@pytest.fixture
+def entries(idp: Any, clients: Any) -> Any:
+    """The routes of an app with every way to say who may come in."""
+    ops = sensitive(scopes="ops")(Router([a_route("/restart", sensitive(max_age=90, acr=["phr", "phrh"]))]))
+    own = secure(Starlette(), SecurityPolicy.web(hosts=["a.example"]))
+    app = Starlette(
+        routes=[
+            a_route("/orders", sensitive(scopes="orders:read orders:list")),
+            a_route("/batch", sensitive(client_certificate=["dns:a.example", "dns:b.example"], bound="mtls")),
+            a_route("/any", sensitive(client_certificate=True)),
+            a_route("/admin/login", public(reason="people log in here", overrides="prefix")),
+            a_route("/admin/users"),
+            a_route("/health", public(reason="load balancer | probe\n")),
+            a_route("/forgotten"),
+            Mount("/ops", app=ops),
+            Mount("/files", app=public(reason="files for everyone")(raw)),
+            Mount("/own", app=own),
+        ]
+    )
+    policy = SecurityPolicy.api(
+        hosts=["api.example.com"],
+        tokens=idp.tokens(),
+        client_certificates=clients.policy,
+        marks={"/admin/": sensitive(scopes="admin")},
+    )
+    return stack_of(secure(app, policy)).entries()
+
+
+def test_text(entries: Any) -> None:
+    """One line a route: what it needs, who said so, what runs; a line that would stop the start says why."""
+    head, rule, *lines, empty, summary = rendered(entries, "text").splitlines()
+    assert head.split() == ["METHODS", "PATH", "NEEDS", "SET", "BY", "ENDPOINT"]
+    assert set(rule) == {" ", "-"}
+    assert empty == ""
+    columns = [0, *(number for number in range(3, len(rule)) if rule[number - 2 : number + 1] == "  -")]
+    told = lines.index("    ! carries neither @sensitive nor @public")
+    del lines[told]
+    assert "/forgotten" in lines[told - 1]
+    cells = [tuple(line[a:b].strip() for a, b in zip(columns, [*columns[1:], None], strict=True)) for line in lines]
+    assert [cell[:4] for cell in cells] == [
+        ("POST", "/orders", "token orders:read orders:list", "route"),
+        (
+            "POST",
+            "/batch",
+            "token, bound to the certificate (mtls), certificate dns:a.example or dns:b.example",
+            "route",
+        ),
+        ("POST", "/any", "certificate of any client", "route"),
+        ("POST", "/admin/login", "public: people log in here", "route, over the prefix"),
+        ("POST", "/admin/users", "token admin", "prefix /admin/"),
+        ("POST", "/health", "public: load balancer | probe\\n", "route"),
+        ("! POST", "/forgotten", "nothing: unmarked", "-"),
+        ("POST", "/ops/restart", "token ops + token, login within 90 s, acr phr or phrh", "router /ops, route"),
+        ("*", "/files/*", "public: files for everyone", "mount"),
+        ("*", "/own/*", "secured by its own policy", "mount"),
+    ]
+    assert all(line == line.rstrip() for line in lines)
+    assert summary == "10 routes: 5 sensitive, 3 public, 1 own policy, 1 unmarked. 1 would stop the start-up."
+
+
+def test_json(entries: Any) -> None:
+    """The same for machines, with nothing left out."""
+    data = {one["path"]: one for one in json.loads(rendered(entries, "json"))}
+    assert data["/ops/restart"] == {
+        "path": "/ops/restart",
+        "methods": ["POST"],
+        "endpoint": f"{__name__}.a_route.<locals>.endpoint",
+        "access": "sensitive",
+        "asks": [
+            {
+                "token": True,
+                "scopes": ["ops"],
+                "bound": None,
+                "max_age": None,
+                "acr": [],
+                "client_certificate": False,
+            },
+            {
+                "token": True,
+                "scopes": [],
+                "bound": None,
+                "max_age": 90.0,
+                "acr": ["phr", "phrh"],
+                "client_certificate": False,
+            },
+        ],
+        "reason": None,
+        "overrides": [],
+        "set_by": ["router /ops", "route"],
+        "problem": None,
+    }
+    assert data["/batch"]["asks"][0]["client_certificate"] == ["dns:a.example", "dns:b.example"]
+    assert data["/admin/login"]["overrides"] == ["prefix"]
+    assert data["/own/*"]["access"] == "own policy"
+    assert data["/forgotten"] | {"problem": ""} == {
+        "path": "/forgotten",
+        "methods": ["POST"],
+        "endpoint": f"{__name__}.a_route.<locals>.endpoint",
+        "access": "unmarked",
+        "asks": [],
+        "reason": None,
+        "overrides": [],
+        "set_by": [],
+        "problem": "",
+    }
+
+
+def test_markdown(entries: Any) -> None:
+    """A table for a page; what would end a cell is escaped."""
+    lines = rendered(entries, "md").splitlines()
+    assert lines[:2] == ["| Methods | Path | Needs | Set by | Endpoint | Problem |", f"|{' --- |' * 6}"]
+    assert r"public: load balancer \| probe\n |" in lines[7]
+    assert lines[-1].startswith("10 routes: ")
+
+
+@pytest.mark.parametrize(
+    ("routes", "summary"),
+    [
+        pytest.param([], "0 routes.", id="none"),
+        pytest.param([a_route("/x", sensitive())], "1 route: 1 sensitive.", id="one"),
+    ],
+)
+def test_summary(routes: Any, summary: str, idp: Any) -> None:
+    """The last line counts."""
+    policy = SecurityPolicy.api(hosts=["api.example.com"], tokens=idp.tokens())
+    assert rendered(stack_of(secure(Starlette(routes=routes), policy)).entries(), "text").splitlines()[-1] == summary
