@@ -1,7 +1,8 @@
 """The command `asvs`. Each command imports its room when it runs.
 
-Exit codes: 0 done, 2 something given is not right: one line on stderr says what, and what to write instead. What the
-user's own module raises while it is imported keeps its traceback, and the exit code Python gives it, 1.
+Exit codes: 0 done; 1 something was found (`asvs routes`); 2 something given is not right: one line on stderr says what,
+and what to write instead. What the user's own module raises while it is imported keeps its traceback, and the exit code
+Python gives it, 1.
 """
 
 import os
@@ -96,6 +97,30 @@ def serve(target: str, app_dir: str, factory: bool, log_format: Any, **choices: 
     policy = ServerPolicy(keyfile_password=os.environ.get("ASVS_KEYFILE_PASSWORD"), **choices)
     with events_on_stderr(level=policy.log_level, log_format=log_format):
         serve_app(load_app(target, app_dir=app_dir, factory=factory), policy)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--app-dir", default=".", show_default=True, help="Folder TARGET's module is looked for in first.")
+@click.option("--factory", is_flag=True, help="TARGET is a function that makes the app.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "md"]),
+    default="text",
+    show_default=True,
+    help="A table, JSON, or a Markdown table.",
+)
+@click.pass_context
+def routes(ctx: click.Context, target: str, app_dir: str, factory: bool, style: Any) -> None:
+    """Print what guards each route of TARGET; exit with 1 if one of them would stop the start-up."""
+    from .access import rendered
+    from .server.target import load_app
+    from .stack import stack_of
+
+    entries = stack_of(load_app(target, app_dir=app_dir, factory=factory)).entries()
+    click.echo(rendered(entries, style))
+    ctx.exit(1 if any(entry.problem for entry in entries) else 0)
 
 
 @main.command()

@@ -3,18 +3,30 @@
 docs/explanation/defaults.md gives each default its reason.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Literal, Self, TypedDict, Unpack
 
-from .access import Documentation
-from .certificates import ClientCertificates
-from .connection import Hosts, Networks
+from .access import Documentation, Marking, PrefixMarks
+from .certificates import ClientCertificates, PeerCertificate
+from .connection import AllowedPeers, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
 from .headers import HeaderSet, HeadersPolicy, header_set
-from .middleware import ExposedCredentialHook
+from .headers.presets import of_kind
+from .middleware import (
+    CrossOrigin,
+    ExposedCredentialHook,
+    HTTPSPort,
+    Limits,
+    Prefixes,
+    Probe,
+    RouteHeaders,
+    check_https_port,
+    header_waivers,
+)
 from .names import known
 from .tokens import Tokens
+from .waivers import Waiver
 
 Preset = Literal["api", "web", "mixed"]
 Default = Literal["deny", "allow"]
@@ -24,13 +36,20 @@ class Choices(TypedDict, total=False):
     """What may be chosen beside the preset; SecurityPolicy says what each means."""
 
     level: Literal[1, 2, 3]
-    trusted_proxies: Sequence[str]
+    trusted_proxies: Sequence[str] | TrustedProxies
+    allowed_peers: Sequence[str | PeerRanges] | None
+    required_peer_certificate: PeerCertificate | None
     tokens: Tokens | None
     client_certificates: ClientCertificates | None
     default: Default
+    marks: Mapping[str, Marking]
     docs: Documentation
-    https_port: int
+    https_port: HTTPSPort
+    limits: Limits
+    probes: Sequence[Probe]
+    cross_origin: CrossOrigin | None
     headers: HeadersPolicy
+    headers_by_prefix: Mapping[str, RouteHeaders]
     on_exposed_credential: ExposedCredentialHook | None
 
 
@@ -40,15 +59,23 @@ class SecurityPolicy:
 
     Attributes:
         preset: `api`: nothing but calls; `web`: pages; `mixed`: HTML is a page, everything else a call.
-        hosts: every host name the app answers for: exact, `*.suffix`, or an IP address; no ports.
+        hosts: every host name the app answers for: exact, `*.suffix`, or an IP address; with a port, that one alone.
         level: the ASVS level aimed at: 1, 2 or 3.
-        trusted_proxies: networks (CIDR) or `unix` whose X-Forwarded-* fields count.
+        trusted_proxies: networks (CIDR) or `unix` whose X-Forwarded-* fields count; or a TrustedProxies.
+        allowed_peers: networks, `unix` and files (PeerRanges) from which alone connections are accepted.
+        required_peer_certificate: the certificate every peer has to show, such as a CDN's own.
         tokens: which access tokens are accepted.
         client_certificates: which client certificates are accepted.
         default: `deny` refuses an endpoint that carries no mark; `allow` serves it.
+        marks: sensitive(...) or public(...) by path prefix, such as "/admin/", for all that is below it.
         docs: FastAPI's documentation pages: `off`, `public` or `sensitive`.
-        https_port: the port of a redirect to TLS.
+        https_port: the port of a redirect to TLS; or plaintext `host[:port]` -> TLS `host[:port]`.
+        limits: methods, number and size of header fields; on request, size and time of bodies.
+        probes: paths that load balancers may ask over plaintext.
+        cross_origin: what pages of other origins may do. HTTP requests are looked at unless the preset is `api` and
+            access tokens are the only credential: nothing then comes with a request by itself.
         headers: what the response headers say where it is not the preset's own.
+        headers_by_prefix: what differs below a path such as "/embed/"; routers and routes may differ again.
         on_exposed_credential: called when a credential came over plaintext, to revoke it; what it raises is logged.
 
     Raises:
@@ -58,16 +85,25 @@ class SecurityPolicy:
     preset: Preset
     hosts: Sequence[str]
     level: Literal[1, 2, 3] = 2
-    trusted_proxies: Sequence[str] = ()
+    trusted_proxies: Sequence[str] | TrustedProxies = ()
+    allowed_peers: Sequence[str | PeerRanges] | None = None
+    required_peer_certificate: PeerCertificate | None = None
     tokens: Tokens | None = None
     client_certificates: ClientCertificates | None = None
     default: Default = "deny"
+    marks: Mapping[str, Marking] = field(default_factory=dict)
     docs: Documentation = "off"
-    https_port: int = 443
+    https_port: HTTPSPort = 443
+    limits: Limits = field(default_factory=Limits)
+    probes: Sequence[Probe] = ()
+    cross_origin: CrossOrigin | None = None
     headers: HeadersPolicy = field(default_factory=HeadersPolicy)
+    headers_by_prefix: Mapping[str, RouteHeaders] = field(default_factory=dict)
     on_exposed_credential: ExposedCredentialHook | None = None
+    prefix_marks: PrefixMarks = field(init=False, repr=False, compare=False)
     served_hosts: Hosts = field(init=False, repr=False, compare=False)
-    proxies: Networks = field(init=False, repr=False, compare=False)
+    proxies: TrustedProxies = field(init=False, repr=False, compare=False)
+    peers: AllowedPeers | None = field(init=False, repr=False, compare=False)
     api_headers: HeaderSet = field(init=False, repr=False, compare=False)
     web_headers: HeaderSet = field(init=False, repr=False, compare=False)
 
@@ -101,12 +137,18 @@ class SecurityPolicy:
         )
         _is("headers", self.headers, HeadersPolicy, "headers=HeadersPolicy(...)", optional=False)
         _is("hosts", self.hosts, Collection, 'hosts=["api.example.com"]', optional=False)
-        _is("trusted_proxies", self.trusted_proxies, Collection, 'trusted_proxies=["10.0.0.0/8"]', optional=False)
-        # bool is an int, and True would be port 1.
-        if type(self.https_port) is not int or not 0 < self.https_port < 65536:
-            raise ConfigurationError(
-                f"SecurityPolicy(https_port={self.https_port!r}) is no port.", fix="Use 1 to 65535; 443 is the default."
-            )
+        _is(
+            "required_peer_certificate",
+            self.required_peer_certificate,
+            PeerCertificate,
+            "required_peer_certificate=PeerCertificate(ClientCertificates(...), identities=[...])",
+        )
+        _is("limits", self.limits, Limits, "limits=Limits(fields=100)", optional=False)
+        _is("cross_origin", self.cross_origin, CrossOrigin, "cross_origin=CrossOrigin(allowed_origins=[...])")
+        a_probe = 'probes=[Probe(path="/health", networks=["10.0.0.0/8"])]'
+        _is("probes", self.probes, Collection, a_probe, optional=False)
+        for probe in self.probes:
+            _is("probes", probe, Probe, a_probe, optional=False)
         if self.docs == "sensitive" and self.tokens is None and self.client_certificates is None:
             raise ConfigurationError(
                 'SecurityPolicy(docs="sensitive") has nothing to ask a visitor for.',
@@ -117,10 +159,30 @@ class SecurityPolicy:
                 f"SecurityPolicy(on_exposed_credential={self.on_exposed_credential!r}) cannot be called.",
                 fix="Give a function that takes the Connection.",
             )
+        _is("marks", self.marks, Mapping, 'marks={"/admin/": sensitive(...)}', optional=False)
+        object.__setattr__(self, "prefix_marks", PrefixMarks(self.marks))
+        _is(
+            "headers_by_prefix",
+            self.headers_by_prefix,
+            Mapping,
+            'headers_by_prefix={"/embed/": RouteHeaders(...)}',
+            optional=False,
+        )
+        Prefixes(self.headers_by_prefix)  # Refuses what is no prefix.
         object.__setattr__(self, "served_hosts", Hosts(self.hosts))
-        object.__setattr__(self, "proxies", Networks(self.trusted_proxies, argument="trusted_proxies"))
+        check_https_port(self.https_port, self.served_hosts, argument="SecurityPolicy(https_port)")
+        object.__setattr__(self, "proxies", TrustedProxies.of(self.trusted_proxies))
+        object.__setattr__(self, "peers", None if self.allowed_peers is None else AllowedPeers(self.allowed_peers))
         object.__setattr__(self, "api_headers", header_set("api", self._headers_of("api"), level=self.level))
         object.__setattr__(self, "web_headers", header_set("web", self._headers_of("web"), level=self.level))
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Every control that was weakened on purpose, from every part that says so."""
+        parts = (getattr(self, one.name) for one in fields(self) if one.init)
+        found = (waiver for part in parts for waiver in getattr(part, "waivers", ()))
+        by_prefix = (one.waiver for one in self.headers_by_prefix.values() if one.waiver is not None)
+        return (*found, *header_waivers(self.headers), *by_prefix)
 
     @property
     def deny_unmarked(self) -> bool:
@@ -132,11 +194,16 @@ class SecurityPolicy:
         """Whether a page opened over plaintext is sent to TLS (v5.0.0-4.1.2 allows it for pages alone)."""
         return self.preset != "api"
 
+    @property
+    def judges_cross_origin(self) -> bool:
+        """Whether HTTP requests of other sites' pages are looked for (v5.0.0-3.5.1)."""
+        if self.cross_origin is not None:
+            return self.cross_origin.dangerously_accept_requests is None
+        # Browsers put cookies and client certificates on a request by themselves, access tokens never.
+        return self.preset != "api" or self.client_certificates is not None
+
     def _headers_of(self, kind: Literal["api", "web"]) -> HeadersPolicy:
-        """In `mixed`, a CSP or Referrer-Policy of the operator's own is meant for the pages."""
-        if self.preset != "mixed" or kind == "web":
-            return self.headers
-        return HeadersPolicy(hsts=self.headers.hsts)
+        return of_kind(self.headers, kind, mixed=self.preset == "mixed")
 
 
 def _served_by_default(choices: Choices) -> Choices:

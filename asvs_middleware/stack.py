@@ -5,11 +5,10 @@ unhandled 500; any other ASGI callable is wrapped.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
 from starlette.applications import Starlette
-from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import (
@@ -19,17 +18,25 @@ from .access import (
     backstop,
     before_body,
     before_start,
-    check_routes,
-    described,
-    noted,
+    by_path,
+    judged,
+    nothing_to_guard,
     place_documentation,
+    publish,
+    refuse_problems,
+    waived_by,
     walk,
+    watch,
 )
 from .access.enforce import SECURED
+from .access.marks import Place
+from .access.routers import router_of
 from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError
-from .middleware import dresser, fuse, host_gate, plaintext_gate
+from .headers import reports_of
+from .middleware import PeerLock, Watch, announce, collecting, fuse, header_routes, report_collector
+from .middleware.inbound import CrossOriginRoutes, inbound_app, inbound_dress, inbound_gates, inbound_ordinary
 from .outbound import OutboundPolicy
 from .policy import SecurityPolicy
 from .tokens import AccessTokenVerifier, Tokens
@@ -103,9 +110,9 @@ class SecuredApp:
         """The routes of the app inside; empty where it has none."""
         return getattr(self.app, "routes", [])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the layer."""
-        await self._layer(scope, receive, send)
+        return self._layer(scope, receive, send)
 
 
 class Stack:
@@ -115,52 +122,90 @@ class Stack:
         app: the app as it was given to secure().
         policy: what was chosen.
         guard: makes the proofs.
+        peers: refuses whoever may not connect; None where everybody may.
+        headers: what differs by route.
     """
 
     def __init__(self, app: Any, policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> None:
         self.app = app
         self.policy = policy
         self.guard = guard_of(policy, clock=clock)
-        self._checked = False
+        self.peers = peers_of(policy, clock=clock)
+        self.headers = header_routes(policy, foreign=lambda inner: getattr(inner, SECURED, False))
+        self._checked = self._announced = False
+        self._partners = CrossOriginRoutes(lambda: (self.entries(), applications(self.app)))
+        self._waived: dict[tuple[str, str], frozenset[Place]] = {}
+        self._read = connection_reader(policy.proxies)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return the layer with the app inside."""
-        policy = self.policy
+        layer: ASGIApp
 
-        def checked(scope: Scope, receive: Receive, send: Send) -> Any:
-            self.check()
-            return app(scope, receive, send)
+        def live(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return self._live(app, scope, receive, send)
 
-        reader = connection_reader(policy.proxies)
+        def checking(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            """Check the app where no lifespan has; from then on the layer is the one with nothing in between."""
+            nonlocal layer
+            if not self._checked:
+                self.check()
+            self._announce()
+            inside = self._inside(app)
+            layer = self._fused(inside, live)
+            return inside(scope, receive, send)
 
-        def fused(inside: ASGIApp) -> ASGIApp:
-            return fuse(
-                inside,
-                read=reader,
-                dress=dresser(policy.preset, api=policy.api_headers, web=policy.web_headers),
-                gates=(
-                    host_gate(policy.served_hosts),
-                    plaintext_gate(redirect_pages=policy.redirects_pages, https_port=policy.https_port),
-                ),
-                verifier=self.guard,
-                before_body=before_body,
-                before_start=before_start,
-                backstop=backstop(deny_unmarked=policy.deny_unmarked),
-                on_exposed_credential=policy.on_exposed_credential,
-            )
+        layer = self._fused(checking, live)
 
-        layer, unchecked = fused(app), fused(checked)
-
-        def outermost(scope: Scope, receive: Receive, send: Send) -> Any:
-            if scope["type"] == "lifespan":
-                return self._live(app, scope, receive, send)
-            return (layer if self._checked else unchecked)(scope, receive, send)
+        def outermost(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return layer(scope, receive, send)
 
         return outermost
 
+    def _fused(self, app: ASGIApp, live: ASGIApp) -> ASGIApp:
+        policy = self.policy
+        return fuse(
+            app,
+            read=self._read,
+            dress=inbound_dress(policy, self.headers.start(self.app)),
+            gates=(
+                *(() if self.peers is None else (self.peers.judge,)),
+                *inbound_gates(policy, partners=self._partners),
+            ),
+            ordinary=inbound_ordinary(policy) if self.peers is None else None,
+            verifier=self.guard,
+            watch=Watch(
+                nothing_to_guard=nothing_to_guard(deny_unmarked=policy.deny_unmarked),
+                before_body=before_body,
+                before_start=before_start,
+                backstop=backstop(deny_unmarked=policy.deny_unmarked, waived=self._waived),
+            ),
+            on_exposed_credential=policy.on_exposed_credential,
+            lifespan=live,
+        )
+
+    def _inside(self, app: ASGIApp) -> ASGIApp:
+        """Return the app with what goes by the path round it, which is known once the routes were walked."""
+        policy = self.policy
+        app = inbound_app(policy, app)
+        if policy.prefix_marks or self._waived:
+            app = by_path(app, policy.prefix_marks, self._waived)
+        reports = reports_of(policy.headers, level=policy.level)
+        if reports is not None and reports.path is not None:
+            app = collecting(app, reports.path, report_collector())
+        return app
+
     def entries(self) -> list[RouteEntry]:
-        """Return every route with what guards it; an app without routes is one."""
-        return list(walk(self.app))
+        """Return every route with what guards it and why it cannot be let start; an app without routes is one."""
+        policy = self.policy
+        for app in applications(self.app):
+            place_documentation(app, docs=policy.docs, by_certificate=policy.client_certificates is not None)
+        return judged(
+            walk(self.app),
+            prefixes=policy.prefix_marks,
+            deny_unmarked=policy.deny_unmarked,
+            tokens=policy.tokens is not None,
+            certificates=policy.client_certificates is not None,
+        )
 
     def check(self) -> None:
         """Put the documentation routes in their place and refuse an app with an unguarded route.
@@ -168,19 +213,29 @@ class Stack:
         Raises:
             ConfigurationError: a route is unguarded, or guarded by what is not configured.
         """
-        policy = self.policy
+        entries = self.entries()
+        refuse_problems(entries)
+        self._waived.update(waived_by(entries))
+        self._ask_at_the_router()
+        self.headers.compile(self.app)
         for app in applications(self.app):
-            place_documentation(app, docs=policy.docs, by_certificate=policy.client_certificates is not None)
-        check_routes(
-            self.entries(),
-            deny_unmarked=policy.deny_unmarked,
-            tokens=policy.tokens is not None,
-            certificates=policy.client_certificates is not None,
-        )
-        for app in applications(self.app):
-            _publish(app)
-            _note(app)
+            publish(app, self.entries if app is self.app else None)
+            watch(app)
+        self._partners.fill()
         self._checked = True
+
+    def _announce(self) -> None:
+        """Say once, when the app comes up, what its headers mean; check() may run earlier, and more than once."""
+        if not self._announced:
+            self._announced = True
+            announce(self.policy.headers, level=self.policy.level, hosts=self.policy.served_hosts.given)
+
+    def _ask_at_the_router(self) -> None:
+        """Ask for the marks of paths once more behind the app's middleware, which may write the path anew."""
+        router = router_of(self.app)
+        if router is not None and not self._checked and (self.policy.prefix_marks or self._waived):
+            asking = by_path(router.middleware_stack, self.policy.prefix_marks, self._waived)
+            router.middleware_stack = asking  # type: ignore[assignment]  # Starlette says coroutine, and awaits it.
 
     async def _live(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the lifespan; when the app says it is up, check it, and let a bad one come down again."""
@@ -196,12 +251,27 @@ class Stack:
                 except ConfigurationError as error:
                     failed = True
                     message = {"type": "lifespan.startup.failed", "message": str(error)}
+                else:
+                    self._announce()
             await send(message)
 
         async def receiving() -> Message:
             return {"type": "lifespan.shutdown"} if failed else await receive()
 
-        await app(scope, receiving, checking)
+        if self.peers is not None:
+            self.peers.open()
+        try:
+            await app(scope, receiving, checking)
+        finally:
+            if self.peers is not None:
+                self.peers.close()
+
+
+def peers_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> PeerLock | None:
+    """Return the origin lock of a policy, or None where it has none."""
+    if policy.peers is None and policy.required_peer_certificate is None:
+        return None
+    return PeerLock(allowed=policy.peers, certificate=policy.required_peer_certificate, clock=clock)
 
 
 def guard_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> Guard:
@@ -218,35 +288,3 @@ def guard_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) 
 def _token_verifier(tokens: Tokens, clock: Callable[[], float]) -> AccessTokenVerifier:
     fetcher = tokens.outbound or OutboundPolicy.public_web()
     return AccessTokenVerifier(tokens, fetcher=fetcher, clock=clock)
-
-
-def _note(app: Any) -> None:
-    """Let the layer see the scope an app's router writes to.
-
-    Raises:
-        ConfigurationError: the router keeps the way it handles requests elsewhere.
-    """
-    router = getattr(app, "router", app)
-    inner = getattr(router, "middleware_stack", None)  # Public by its name, and not documented.
-    if not isinstance(router, Router) or hasattr(inner, SECURED):
-        return
-    if not callable(inner):
-        raise ConfigurationError(
-            "The routers of this Starlette cannot be watched.", fix="Use a release of Starlette this package names."
-        )
-    note = noted(inner)
-    setattr(note, SECURED, True)
-    router.middleware_stack = note  # type: ignore[assignment]  # An awaitable is all its caller wants.
-
-
-def _publish(app: Any) -> None:
-    """Write the marks into what FastAPI's `openapi()` returns; other apps have none."""
-    original = getattr(app, "openapi", None)
-    if not callable(original) or hasattr(original, SECURED):
-        return
-
-    def openapi() -> dict[str, Any]:
-        return described(original(), walk(app))
-
-    setattr(openapi, SECURED, True)
-    app.openapi = openapi

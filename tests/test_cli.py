@@ -50,6 +50,7 @@ verifying = made(
     [Route("/", home), Route("/who", who)], client_certificates=ClientCertificates(trust="pki/clients-ca.pem")
 )
 a_number = 3
+plain = Starlette()
 
 def create_app():
     return app
@@ -98,7 +99,7 @@ def asvs(capsys: pytest.CaptureFixture[str]) -> Asvs:
     """Run the command in this process: `asvs("certs", "--out", "pki")`."""
 
     def run(*arguments: str) -> Result:
-        with pytest.raises(SystemExit, match=r"^[02]$") as ended:
+        with pytest.raises(SystemExit, match=r"^[012]$") as ended:
             main(arguments, prog_name="asvs")
         return Result(ended.value.code, *capsys.readouterr())
 
@@ -277,7 +278,7 @@ def test_serve_until_interrupted(project: Path, asvs: Asvs) -> None:
     assert result.exit_code == 0
     assert [answer.status_code for answer in answers] == [200, 421]
     events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    assert [event["event"] for event in events] == ["sys_startup", "host_refused"]
+    assert [event["event"] for event in events] == ["hsts_covers_subdomains", "sys_startup", "host_refused"]
 
 
 @contextmanager
@@ -319,3 +320,40 @@ def test_a_process_that_cannot_start() -> None:
         assert process.returncode == 2
     assert errors.startswith("asvs: ")
     assert len(errors.splitlines()) == 1
+
+
+class TestRoutes:
+    """`asvs routes`: the matrix, and an exit code a pipeline can go by."""
+
+    def test_a_guarded_app(self, asvs: Asvs) -> None:
+        """Nothing to mend: 0, and the table."""
+        ran = asvs("routes", "served_by_cli:verifying")
+        assert (ran.exit_code, ran.stderr) == (0, "")
+        assert "certificate uri:spiffe://localhost/client" in ran.stdout
+        assert ran.stdout.endswith("2 routes: 1 sensitive, 1 public.\n")
+
+    def test_an_unguarded_app(self, asvs: Asvs) -> None:
+        """One route would stop the start: 1, with the whole matrix all the same."""
+        ran = asvs("routes", "served_by_cli:unguarded")
+        assert (ran.exit_code, ran.stderr) == (1, "")
+        assert "! carries neither @sensitive nor @public" in ran.stdout
+
+    def test_a_factory_as_json(self, asvs: Asvs) -> None:
+        """For machines."""
+        ran = asvs("routes", "served_by_cli:create_app", "--factory", "--format", "json")
+        assert ran.exit_code == 0
+        assert [one["path"] for one in json.loads(ran.stdout)] == ["/"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            pytest.param(["served_by_cli:ap"], "Did you mean 'app'", id="no such app"),
+            pytest.param(["served_by_cli:plain"], "is not secured", id="an app without a policy"),
+            pytest.param(["served_by_cli:app", "--format", "xml"], "'xml' is not one of", id="no such format"),
+        ],
+    )
+    def test_what_is_wrong(self, arguments: list[str], message: str, asvs: Asvs) -> None:
+        """Something given is not right: 2, and what to write instead."""
+        ran = asvs("routes", *arguments)
+        assert (ran.exit_code, ran.stdout) == (2, "")
+        assert message in ran.stderr

@@ -14,6 +14,7 @@ from asvs_middleware import (
     SecurityPolicy,
     Tokens,
 )
+from asvs_middleware.headers import Preload
 
 HOSTS = ["api.example.com"]
 TOKENS = Tokens("https://idp.example.com", audience="https://api.example.com")
@@ -61,7 +62,7 @@ def test_the_preset_spelt_out_denies() -> None:
         pytest.param({"trusted_proxies": "10.0.0.0/8"}, "is one text. Write a list", id="one text for the proxies"),
         pytest.param({"trusted_proxies": ["*"]}, "may not hold", id="every proxy"),
         pytest.param({"trusted_proxies": ["10.0.0.1/8"]}, "no network", id="host bits"),
-        pytest.param({"trusted_proxies": None}, "NoneType, not a Collection", id="None for the proxies"),
+        pytest.param({"trusted_proxies": None}, "NoneType, not a list of networks", id="None for the proxies"),
         pytest.param({"trusted_proxies": [5]}, "no network", id="a number among the proxies"),
         pytest.param({"tokens": "https://idp.example.com"}, "tokens=.* is a str, not a Tokens", id="text for tokens"),
         pytest.param({"client_certificates": "ca.pem"}, "not a ClientCertificates. Write", id="text for certificates"),
@@ -100,7 +101,7 @@ class TestHeaders:
     """What the operator says of the headers, and for which responses it is meant."""
 
     own = HeadersPolicy(
-        hsts=HSTSPolicy(preload=True),
+        hsts=HSTSPolicy(preload=Preload(domain="example.com", confirmed="operations checked every subdomain")),
         csp=ContentSecurityPolicy(
             {"default-src": ["'self'"], "object-src": ["'none'"], "base-uri": ["'none'"], "frame-ancestors": ["'self'"]}
         ),

@@ -4,6 +4,7 @@ Used by the pytest plugin; `assert_headers` also works alone, on any response.
 """
 
 from .authorities import Authorities, Authority, ClientCertificate
+from .explain import Explanation, HeaderLine, explain
 from .guarded import GuardedRoutes
 from .headers import assert_headers, findings
 from .seen import Finding
@@ -13,10 +14,13 @@ __all__ = [
     "Authorities",
     "Authority",
     "ClientCertificate",
+    "Explanation",
     "Finding",
     "GuardedRoutes",
+    "HeaderLine",
     "Rehearsal",
     "assert_headers",
+    "explain",
     "findings",
     "rehearse",
 ]

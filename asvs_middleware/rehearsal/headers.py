@@ -244,3 +244,6 @@ _CHECKS: Final = (
     _content_type,
     _cache,
 )
+
+JUDGED: Final = frozenset().union(_HSTS, _CSP, _NOSNIFF, _REFERRER, _FRAMING, _OPENER, _TYPE)
+"""The ids that one response over TLS always says something about; v5.0.0-3.4.8 where it is a document."""

@@ -105,7 +105,8 @@ def server_for(
     )
     if listeners.plaintext:
         https_port = policy.public_port or port_of(listeners.tls)
-        gates = plaintext_app(None if stack is None else stack.policy, https_port=https_port)
+        policy_of_app, peers = (None, None) if stack is None else (stack.policy, stack.peers)
+        gates = plaintext_app(policy_of_app, https_port=https_port, peers=peers)
         server.beside = PlaintextServer(_config(gates, {**common, "lifespan": "off"})), listeners.plaintext
     return server
 
@@ -135,7 +136,8 @@ def _checked_stack(app: ASGIApp, policy: ServerPolicy) -> Stack | None:
             requirement="v5.0.0-8.3.1",
         )
         return None
-    if stack.policy.client_certificates is not None and policy.client_ca is None:
+    verifies = stack.policy.client_certificates or stack.policy.required_peer_certificate
+    if verifies is not None and policy.client_ca is None:
         raise ConfigurationError(
             "The app verifies client certificates, and this server would never ask a client for one.",
             fix="Name the CAs of your clients with client_ca (--client-ca).",

@@ -10,16 +10,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connection import Networks, connection_reader
 from ..errors import TLSRequired
-from ..middleware import dresser, fuse, host_gate, plaintext_gate, undressed
+from ..middleware import PeerLock, dresser, fuse, host_gate, plaintext_gate, undressed
 from ..policy import SecurityPolicy
 
 
-def plaintext_app(policy: SecurityPolicy | None, *, https_port: int) -> ASGIApp:
+def plaintext_app(policy: SecurityPolicy | None, *, https_port: int, peers: PeerLock | None = None) -> ASGIApp:
     """Return what answers on the plaintext port.
 
     Args:
         policy: of the secured app. Without one nothing is redirected: nobody said which hosts are ours.
-        https_port: where the redirect leads.
+        https_port: where the redirect leads, unless the policy maps hosts.
+        peers: the origin lock; where it asks for a certificate nothing is redirected, for here nobody shows one.
     """
     read = connection_reader(Networks(()))
     if policy is None:
@@ -30,8 +31,12 @@ def plaintext_app(policy: SecurityPolicy | None, *, https_port: int) -> ASGIApp:
         read=read,
         dress=dresser(policy.preset, api=policy.api_headers, web=policy.web_headers),
         gates=(
+            *(() if peers is None else (peers.judge,)),
             host_gate(policy.served_hosts),
-            plaintext_gate(redirect_pages=policy.redirects_pages, https_port=https_port),
+            plaintext_gate(
+                redirect_pages=policy.redirects_pages,
+                https_port=https_port if isinstance(policy.https_port, int) else policy.https_port,
+            ),
         ),
         on_exposed_credential=policy.on_exposed_credential,
     )

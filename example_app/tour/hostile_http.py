@@ -9,6 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from ..settings import Settings
 from .customer import Answer, Customer, Step
@@ -158,8 +159,9 @@ def _two_tokens(customer: Customer) -> str:
 
 
 def _websocket(customer: Customer) -> str:
+    page = f"localhost:{customer.settings.payments_port}"  # As a browser would: a page of ours, which names its origin.
     try:
-        with connect(f"wss://localhost:{customer.settings.payments_port}/ws", ssl=customer.context()):
+        with connect(f"wss://{page}/ws", ssl=customer.context(), origin=Origin(f"https://{page}")):
             return "connected"
     except InvalidStatus as refused:
         return str(refused.response.status_code)
