@@ -22,6 +22,8 @@ from asvs_middleware import (
     secure,
     sensitive,
 )
+from asvs_middleware.headers import CSP, NONCE
+from asvs_middleware.middleware import headers
 from asvs_middleware.outbound import OutboundPolicy, Pins
 
 from .settings import Settings
@@ -56,6 +58,7 @@ class Payment(BaseModel):
 
 @app.get("/", response_class=HTMLResponse, include_in_schema=False)
 @public(reason="page for people without an account")
+@headers(preset="web", csp=CSP.replace(script_src=[NONCE, "'strict-dynamic'"]))
 async def page(request: Request) -> str:
     """A page with an inline script, which runs because it carries the nonce of this response."""
     nonce = csp_nonce(request)
@@ -66,6 +69,9 @@ async def page(request: Request) -> str:
 <link rel="stylesheet" href="/static/page.css">
 <h1>Payments</h1>
 <p id="script">The script did not run.</p>
+<p id="file">The file did not run.</p>
+<script src="/static/page.js"
+ integrity="sha384-OjFqr4gXYfdZkOF96k9iHkcuuOqM9P5T2SFJJjb/Yj2eaaYlYYwyK0iTFwsdknlM" nonce="{nonce}"></script>
 <script nonce="{nonce}">document.getElementById("script").textContent = "The script ran under its nonce.";</script>
 <script>document.getElementById("script").textContent = "A script without the nonce ran!";</script>
 """

@@ -15,7 +15,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import events
-from ..connection.exchange import Exchange, exchange_of
+from ..connection.exchange import SCOPE_KEY, Exchange, exchange_of
 from ..errors import AccessDenied, Misconfigured
 from .caller import VerifiedCaller, all_of
 from .marks import MARK, Mark, Place, Public, Sensitive, enforces, mark_of
@@ -217,8 +217,11 @@ def noted(route: ASGIApp) -> ASGIApp:
     """
 
     def note(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        exchange = exchange_of(scope)
-        if exchange is not None and (scope is not exchange.routed or "endpoint" in scope):
+        exchange = scope.get(SCOPE_KEY)
+        # Most requests come with the layer's own scope, and this is their first router: nothing to keep.
+        if isinstance(exchange, Exchange) and (
+            scope is not exchange.scope or "endpoint" in scope or exchange.happened is not None
+        ):
             exchange.routed, exchange.reached = scope, scope.get("endpoint")
         return route(scope, receive, send)
 

@@ -52,7 +52,7 @@ def _texts(
     yield "referrer-policy", chosen_referrer
     yield "permissions-policy", _permissions(policy)
     yield from _isolation(preset, policy, reports, level)
-    if preset == "web":
+    if preset == "web" or policy.profile == "oshp":
         framed = framing.render(csp)
         if framed is not None:
             yield framing.NAME, framed

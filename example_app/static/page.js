@@ -1,0 +1,1 @@
+document.getElementById("file").textContent = "The file ran: it is the one its hash names.";
