@@ -20,32 +20,41 @@ from .harness import Row, Section, measure
 from .instructions import count
 from .layers import on_a_raw_app
 from .outgoing import making_clients
-from .routes import on_ten_routes
+from .routes import on_many_routes, on_ten_routes
+from .served import measured_served
+from .stacked import fused_and_stacked
 from .verification import of_certificates, of_tokens
 
 SECTIONS = {
     "raw": on_a_raw_app,
+    "stacked": fused_and_stacked,
     "routes": on_ten_routes,
+    "many-routes": on_many_routes,
     "tokens": of_tokens,
     "certificates": of_certificates,
     "clients": making_clients,
     "networks": on_networks,
     "connections": on_connections,
 }
+SERVED = "served"
 PACKAGES = ("starlette", "uvicorn", "cryptography", "pyjwt", "httpx", "secure", "Secweb")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0])
-    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="section", help=", ".join(SECTIONS))
+    names = [*SECTIONS, SERVED]
+    parser.add_argument("sections", nargs="*", choices=[[], *names], metavar="section", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=21, help="how often each variant has its turn (%(default)s)")
     parser.add_argument("--milliseconds", type=float, default=5, help="of one turn (%(default)s)")
     parser.add_argument("--instructions", action="store_true", help="count instructions with callgrind instead")
     chosen = parser.parse_args()
     print(f"Python {platform.python_version()}, {', '.join(_installed())}\n")
-    for name in chosen.sections or SECTIONS:
-        if chosen.instructions and name != "raw":
+    for name in chosen.sections or names:
+        if chosen.instructions and name not in {"raw", "stacked"}:
+            continue
+        if name == SERVED:
+            print("\n".join(["## uvicorn, CPU time of the server\n", *served(chosen.rounds), ""]))
             continue
         section = SECTIONS[name]()
         findings = [inspect(variant) for variant in section.variants] if section.inspected else []
@@ -54,6 +63,15 @@ def main() -> None:
         else:
             lines = table(section, measure(section, rounds=chosen.rounds, milliseconds=chosen.milliseconds), findings)
         print("\n".join([f"## {section.title}\n", *lines, ""]))
+
+
+def served(rounds: int) -> list[str]:
+    """Return the lines of the table of the server section; the last column is of the whole, not of what is added."""
+    lines = ["| variant | us | +us | x bare | x floor |", "|---|---|---|---|---|"]
+    for row in measured_served(rounds=rounds):
+        cells = [row.name, f"{row.total:.2f}", f"{row.added:.2f}", _ratio(row.to_baseline), _ratio(row.to_floor or 0)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def table(section: Section, rows: list[Row], findings: list[Findings], *, unit: str = "us") -> list[str]:

@@ -37,7 +37,8 @@ def count(section: Section) -> list[Row]:
         output = Path(folder, "callgrind.out")
         subprocess.run(
             ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no", "-q",
-             f"--callgrind-out-file={output}", sys.executable, "-m", "tests.benchmarks.instructions", library],
+             f"--callgrind-out-file={output}",
+             sys.executable, "-m", "tests.benchmarks.instructions", library, section.title],
             check=True, env={**os.environ, "PYTHONHASHSEED": "0"},
         )  # fmt: skip
         taken = {
@@ -54,13 +55,16 @@ def _total(dump: Path) -> int:
     return int(found[1])
 
 
-def inside(library: str) -> None:
-    """Run the raw section under callgrind; count() starts this."""
+def inside(library: str, title: str) -> None:
+    """Run the section of this title under callgrind; count() starts this."""
     from .layers import on_a_raw_app
+    from .stacked import fused_and_stacked
+
+    [section] = [made for made in (on_a_raw_app(), fused_and_stacked()) if made.title == title]
 
     counters = ctypes.CDLL(library)
     with asyncio.Runner() as runner:
-        for variant in on_a_raw_app().variants:
+        for variant in section.variants:
             app = variant.wrap(variant.app)
             runner.run(requests(app, variant, 200))
             counters.begin()
@@ -69,4 +73,4 @@ def inside(library: str) -> None:
 
 
 if __name__ == "__main__":
-    inside(sys.argv[1])
+    inside(*sys.argv[1:])

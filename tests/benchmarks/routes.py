@@ -10,6 +10,9 @@ from starlette.types import ASGIApp
 
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access.caller import verified_caller
+from asvs_middleware.connection import connection_reader
+from asvs_middleware.middleware import dresser, fuse, host_gate, plaintext_gate
+from asvs_middleware.middleware.limits import ordinary
 from asvs_middleware.stack import stack_of
 
 from .harness import HOST, Section, Variant, a_scope
@@ -62,6 +65,32 @@ def on_ten_routes() -> Section:
     )
 
 
+def on_many_routes() -> Section:
+    """Return apps of 10 and of 1000 routes in the layer without its guard, and in the whole layer."""
+    policy = SecurityPolicy.api(
+        hosts=[HOST.decode()], trusted_proxies=PROXIES, tokens=Issuer().tokens(), default="allow"
+    )
+
+    def unguarded(app: Starlette) -> ASGIApp:
+        return fuse(
+            app,
+            read=connection_reader(policy.proxies),
+            dress=dresser("api", api=policy.api_headers, web=policy.web_headers),
+            gates=[host_gate(policy.served_hosts), plaintext_gate(redirect_pages=False, https_port=443)],
+            ordinary=ordinary(policy.limits),
+        )
+
+    found = []
+    for count in (10, 1000):
+        scope = a_scope(path=f"/{count - 1}", raw_path=b"/%d" % (count - 1))
+        name = f"{count} routes, no guard"
+        found += [
+            Variant(name, unguarded, _app(count=count), name, scope),
+            Variant(f"{count} routes, guard, unmarked", bare, secure(_app(count=count), policy), name, scope),
+        ]
+    return Section(title="What the guard costs an unmarked route", variants=found)
+
+
 _READ = sensitive(scopes="orders:read")
 _ELSEWHERE = {f"/elsewhere{'x' * number}/": _READ for number in range(5)}
 
@@ -83,9 +112,9 @@ def _proven(app: Starlette, marks: dict[str, Any], *, router: Any = None) -> ASG
     return app
 
 
-def _app(mark: Any = lambda endpoint: endpoint) -> Starlette:
+def _app(mark: Any = lambda endpoint: endpoint, *, count: int = 10) -> Starlette:
     async def fresh(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
     marked = mark(fresh)
-    return Starlette(routes=[Route(f"/{number}", marked) for number in range(10)])
+    return Starlette(routes=[Route(f"/{number}", marked) for number in range(count)])
