@@ -92,10 +92,8 @@ def fuse(
         try:
             await app(exchange.scope, exchange.receive, MethodType(on_send, exchange))
         except Exception as error:
-            if await after_error(error, exchange, dress):
-                raise
-        else:
-            await settle(exchange, dress)
+            await after_error(error, exchange, dress)
+            raise
 
     return layer
 

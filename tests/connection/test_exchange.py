@@ -30,6 +30,16 @@ def test_a_nonce_is_made_when_it_is_asked_for(a_scope: Make, receive: Any) -> No
     assert an_exchange(a_scope, receive).make_nonce() != nonce
 
 
+def test_the_nonce_for_style_sheets_is_another_one(a_scope: Make, receive: Any) -> None:
+    """Whoever learns the one cannot use it in the place of the other."""
+    exchange = an_exchange(a_scope, receive)
+    assert exchange.style_nonce is None
+    nonce = exchange.make_style_nonce()
+    assert exchange.style_nonce == nonce == exchange.make_style_nonce()
+    assert len(base64.b64decode(nonce, validate=True)) == 18
+    assert exchange.make_nonce() != nonce
+
+
 @pytest.mark.parametrize("found", [None, "text", {}, object()])
 def test_only_an_exchange_is_one(found: object) -> None:
     """Whatever else stands under the key is not taken for it."""

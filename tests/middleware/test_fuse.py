@@ -10,7 +10,8 @@ from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.connection.exchange import SCOPE_KEY, exchange_of
 from asvs_middleware.errors import AccessDenied, Misconfigured, TokenRefused
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import Watch, dresser, fuse, host_gate, plaintext_gate, undressed
+from asvs_middleware.middleware import Limits, Watch, dresser, fuse, host_gate, plaintext_gate, undressed
+from asvs_middleware.middleware.limits import ordinary
 
 Call = Callable[..., Any]
 Events = Callable[[], list[dict[str, Any]]]
@@ -588,3 +589,19 @@ async def test_whatever_stands_under_our_key_is_no_exchange(call: Call) -> None:
 
     found = await call(layer(app, verifier=Guard()), **{SCOPE_KEY: "stray"})
     assert (found.status, found.raised) == (200, None)
+
+
+async def test_more_hosts_than_are_kept() -> None:
+    """What is known of hosts at a glance stays bounded, and forgetting it changes no answer."""
+    app = layer(hello, gates=[host_gate(Hosts(["*.example.com"]))], ordinary=ordinary(Limits()))
+    for number in range(1100):
+        sent: list[Any] = []
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        named = [(b"host", b"h%d.example.com" % number)]
+        scope = {"type": "http", "method": "GET", "scheme": "https", "path": "/", "headers": named}
+        await app(scope, None, send)
+        assert sent[0]["status"] == 200
+        assert API.hsts in sent[0]["headers"]

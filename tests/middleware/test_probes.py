@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.middleware import Probe, host_gate, plaintext_gate
-from asvs_middleware.middleware.probes import excusing_probes, probe_test
+from asvs_middleware.middleware import Probe, host_gate, plaintext_gate, undressed
+from asvs_middleware.middleware.probes import excusing_probes, probe_test, without_cookies
 
 Make = Callable[..., Any]
 
@@ -64,6 +64,14 @@ async def test_what_a_proxy_passes_on_is_no_probe() -> None:
     assert is_probe(read(scope(), receive))
     assert not is_probe(read(scope((b"x-forwarded-for", b"203.0.113.9")), receive))
     assert not is_probe(read(scope((b"x-forwarded-for", b"")), receive))
+
+
+@pytest.mark.parametrize(("scheme", "kept"), [("http", False), ("https", True)])
+def test_no_cookie_in_clear(an_exchange: Make, scheme: str, kept: bool) -> None:
+    """What a probe is answered with sets no cookie, for anybody can read it; over TLS it stays."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"Set-Cookie", b"a=b")]}
+    dressed = without_cookies(undressed)(an_exchange(scheme=scheme), start)
+    assert bool(dressed["headers"]) is kept
 
 
 def test_a_unix_socket(a_connection: Make) -> None:
