@@ -69,6 +69,7 @@ class Exchange:
         receive: the server's.
         send: the server's.
         means: what the layer has for all of them.
+        arrived: header fields and client as they came: code of the app may put others into the scope.
         arrival: over plaintext (0), TLS (1), or TLS to a domain name (2).
         started: the response has begun.
         settled: the endpoint was known, and its mark looked at, before the body was read.
@@ -87,9 +88,9 @@ class Exchange:
 
     # Slots, each filled once: every request makes one of these.
     __slots__ = (
-        "_arrived",
         "_known",
         "arrival",
+        "arrived",
         "happened",
         "means",
         "nonce",
@@ -139,8 +140,7 @@ class Exchange:
         self.nonce: str | None = None
         self.style_nonce: str | None = None
         self._known = known
-        # Code of the app may put other values into the scope before anybody asks.
-        self._arrived = scope["headers"], scope.get("client")
+        self.arrived = scope["headers"], scope.get("client")
 
     @property
     def verifier(self) -> Verifier | None:
@@ -151,7 +151,7 @@ class Exchange:
     def connection(self) -> Connection:
         """What was known before anything was decided."""
         if self._known is None:
-            headers, client = self._arrived
+            headers, client = self.arrived
             arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
             self._known = self.means.read(arrived, self.receive)._replace(scope=self.scope)
         return self._known

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope
 
 from .claims import claims_tls
 from .field_names import WRITTEN_BY_PROXIES
-from .glance import Glance, Ordinary, glance_for, host_in_front
+from .glance import Glance, Ordinary, ProxiedGlance, glance_for, host_in_front, proxied_glance_for
 from .networks import UNIX, Networks
 from .notices import Notices
 from .transport import Transport, read_transport
@@ -83,6 +83,10 @@ class Read(Protocol):
         """Return what tells ordinary requests."""
         ...
 
+    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
+        """Return what tells ordinary requests through a proxy; None where nobody's word about a client counts."""
+        ...
+
 
 class ConnectionReader:
     """Reads connections, with these as trusted proxies."""
@@ -99,6 +103,12 @@ class ConnectionReader:
         """Return what tells ordinary requests."""
         nobody = type(self._proxies) is TrustedProxies and not self._proxies.networks
         return glance_for(ordinary, None if nobody else self._is_proxy)
+
+    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
+        """Return what tells ordinary requests through a proxy; of one family and at most one hop."""
+        proxies = self._proxies
+        simple = proxies.fields == "x-forwarded" and proxies.hops in {None, 1} and type(proxies) is TrustedProxies
+        return proxied_glance_for(ordinary, self._is_proxy) if simple and proxies.networks else None
 
     def __call__(self, scope: Scope, receive: Receive) -> Connection:
         """Return everything that is known."""
@@ -119,6 +129,10 @@ class ScopeReader:
     def glance(self, ordinary: Ordinary) -> Glance:  # noqa: ARG002  # To no judge any request is out of the ordinary.
         """Return what finds the Host of most requests."""
         return host_in_front
+
+    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:  # noqa: ARG002
+        """Return None: it knows no proxies."""
+        return None
 
     def __call__(self, scope: Scope, receive: Receive) -> Connection:
         """Return what the scope says."""

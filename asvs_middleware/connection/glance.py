@@ -6,15 +6,18 @@ a gate asks for. To every gate two such requests with the same Host are alike, s
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import maxsize
 from typing import Any, Final
 
 from starlette.types import Receive, Scope
 
-from .field_names import WRITTEN_BY_PROXIES
-from .transport import address
+from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
+from .proxies import FOR, HOST, PROTO, address_in
+from .transport import address, read_transport
 
 Glance = Callable[[Scope, Receive], bytes | None]
+ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str] | None]
 
 _FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
 
@@ -80,6 +83,54 @@ def glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None
             elif name in _FACTS or not seems_harmless(name):
                 return None
         return host if size <= most_bytes else None
+
+    return glance
+
+
+def proxied_glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool]) -> ProxiedGlance:
+    """Return the same for what a single trusted proxy that ends TLS passes on, in X-Forwarded-Proto and -For.
+
+    It gives the Host and the client. A list, a second line, another Host than the client's: nothing for a glance.
+    """
+    methods, most_fields = frozenset(ordinary.methods), ordinary.fields
+    most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
+    harmless = (frozenset(ordinary.harmless) | X_FORWARDED) - RFC_7239 - LOOKALIKES - {b"host", FOR, PROTO, HOST}
+    seems_harmless = ordinary.seems_harmless
+    node = lru_cache(maxsize=1024)(address_in)
+
+    def glance(scope: Scope, receive: Receive) -> tuple[bytes, str] | None:
+        pairs, path = scope["headers"], scope["path"]
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in methods
+            or len(pairs) > most_fields
+            or path[:1] != "/"
+            or "://" in path
+            or not is_proxy(read_transport(scope, receive).peer)
+        ):
+            return None
+        host: bytes | None = None
+        client: str | None = None
+        secure = False
+        size = 0
+        for name, value in pairs:
+            size += len(value)
+            if name in harmless:
+                continue
+            if name == b"host" and host is None:
+                host = value
+            elif name == FOR and client is None:
+                client = node(value)
+                if client is None:
+                    return None
+            elif name == PROTO and not secure and value == b"https":
+                secure = True
+            elif name == HOST:
+                if value != host:
+                    return None
+            elif name in _FACTS or not seems_harmless(name):
+                return None
+        return (host, client) if host is not None and client is not None and secure and size <= most_bytes else None
 
     return glance
 

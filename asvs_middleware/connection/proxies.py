@@ -53,7 +53,7 @@ def read_forwarded(pairs: Pairs, *, peer: str, trusted: Container[str | None], h
     for name, value in pairs:
         if name in lists:
             lists[name] += (element.strip() for element in value.split(b","))
-    client, passed = walk(lists[FOR], _address, peer=peer, trusted=trusted, hops=hops)
+    client, passed = walk(lists[FOR], address_in, peer=peer, trusted=trusted, hops=hops)
     proto = _element(lists[PROTO], passed)
     return Forwarded(
         client=client,
@@ -87,7 +87,8 @@ def walk(
     return address if address != UNIX else None, max(passed, 1)
 
 
-def _address(element: bytes) -> str | None:
+def address_in(element: bytes) -> str | None:
+    """Return the address of one element, in any of the forms proxies write; None for what is none."""
     text = element.decode("latin-1").strip('"')
     if is_address(text):
         return text

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import events
 from ..connection import Connection
-from ..connection.exchange import Exchange, Means, exchange_of
+from ..connection.exchange import SCOPE_KEY, Exchange, Means, exchange_of
+from ..connection.glance import ProxiedGlance
 from ..errors import AccessDenied, Misconfigured
 from .answers import answer
 from .dress import Dress
@@ -29,6 +30,7 @@ def judge(
     *,
     means: Means,
     gates: Sequence[Gate],
+    proxied_glance: ProxiedGlance | None,
     cleared: dict[bytes | None, int],
     answer: Answer,
     inside: Callable[[Exchange], Awaitable[None]],
@@ -39,6 +41,7 @@ def judge(
         lifespan: gets the lifespan.
         means: what the layer has.
         gates: judged in order; the first verdict answers.
+        proxied_glance: tells the requests through a proxy of which the same holds.
         cleared: gets the Hosts of ordinary requests that passed, and the Exchange.arrival of their requests.
         answer: answers with a verdict.
         inside: runs a layer without a guard below another one, whose guard, backstop and nonce stay in force.
@@ -49,6 +52,16 @@ def judge(
             return lifespan(scope, receive, send)
         if scope["type"] not in {"http", "websocket"}:
             raise Misconfigured(f"The server opened a scope of type {scope['type']!r}, which nothing here can check.")
+        if proxied_glance is not None and scope["type"] == "http" and SCOPE_KEY not in scope:
+            seen = proxied_glance(scope, receive)
+            if seen is not None:
+                ordinary_host, client = seen
+                came = cleared.get(ordinary_host)
+                if came is not None:
+                    put_right = {**scope, "scheme": "https", "client": (client, 0)}
+                    exchange = Exchange(put_right, receive, send, means, came)
+                    exchange.arrived = scope["headers"], scope.get("client")
+                    return exchange
         connection = means.read(scope, receive)
         came = arrival(secure=connection.secure, host=connection.host)
         for gate in gates:

@@ -49,6 +49,7 @@ def fuse(
         lifespan or app,
         means=means,
         gates=gates,
+        proxied_glance=None if ordinary is None else read.proxied_glance(ordinary),
         cleared=cleared,
         answer=answering(dress, on_exposed_credential),
         inside=lambda exchange: below(exchange),  # noqa: PLW0108  # Defined further down.

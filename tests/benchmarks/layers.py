@@ -13,7 +13,7 @@ from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.middleware import Limits, dresser, fuse
 from asvs_middleware.middleware.limits import ordinary
 
-from .harness import HOST, Nonce, Section, Variant, Wrap, nothing_to_read
+from .harness import HOST, Nonce, Section, Variant, Wrap, a_scope, nothing_to_read
 from .issuer import Issuer
 
 PROXIES = ["10.0.0.0/8", "2001:db8::/32"]
@@ -135,6 +135,13 @@ class ServerLike:
         return await nothing_to_read()
 
 
+def proxied() -> Scope:
+    """Return the scope of the same request through a trusted proxy that ends TLS."""
+    scope = a_scope(client=("10.0.0.7", 40123), scheme="http")
+    scope["headers"] += [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
+    return scope
+
+
 def peers() -> list[Variant]:
     """Return the variants of the peers that are installed."""
     found = []
@@ -179,6 +186,7 @@ def on_a_raw_app() -> Section:
             Variant("ours, headers only (fused layer)", headers_fused, answering, "bare"),
             Variant("ours, full", full, answering, "bare"),
             Variant("ours, full, transport asked", full, answering, "bare", receive=ServerLike().receive),
+            Variant("ours, full, behind a proxy", full, answering, "bare", scope=proxied()),
             Variant("ours, full, nonce used", full, asking(csp_nonce), WITH_REQUEST, nonce=csp_nonce),
             *peers(),
         ],

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asvs_middleware.connection import Networks, ScopeReader, connection_reader
+from asvs_middleware.connection import (
+    Networks,
+    ScopeReader,
+    TrustedProxies,
+    connection_reader,
+    dangerously_trust_any_proxy,
+)
 from asvs_middleware.connection.glance import Ordinary
 
 Make = Callable[..., Any]
@@ -124,3 +130,86 @@ def test_a_glance_never_sees_more_than_a_full_look(
     if host is not None:
         found = behind_a_proxy(scope, receive)
         assert (found.secure, found.via_proxy, found.host, found.scope) == (True, False, host, scope)
+
+
+FOR = (b"x-forwarded-for", b"198.51.100.7")
+THROUGH = {"scheme": "http", "client": ("10.0.0.7", 40123)}
+proxied = behind_a_proxy.proxied_glance(
+    Ordinary(methods=["GET"], harmless=[b"accept"], seems_harmless=lambda _: False, fields=8, value_bytes=80)
+)
+assert proxied is not None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "members", "seen"),
+    [
+        pytest.param([HOST, FOR, CLAIM], {}, (HOST[1], "198.51.100.7"), id="one proxy that ends TLS"),
+        pytest.param([HOST, FOR, CLAIM], {"scheme": "https"}, (HOST[1], "198.51.100.7"), id="and speaks TLS itself"),
+        pytest.param([HOST, (FOR[0], b"[2001:db8::7]:443"), CLAIM], {}, (HOST[1], "2001:db8::7"), id="IPv6 and a port"),
+        pytest.param([HOST, FOR, CLAIM, (b"x-real-ip", b"1.2.3.4")], {}, (HOST[1], FOR[1].decode()), id="not read"),
+        pytest.param([HOST, FOR, CLAIM, (b"x-forwarded-host", HOST[1])], {}, (HOST[1], "198.51.100.7"), id="its host"),
+        pytest.param([HOST, FOR, CLAIM, (b"x-forwarded-host", b"b.example")], {}, None, id="another host"),
+        pytest.param([HOST, FOR, (CLAIM[0], b"http")], {}, None, id="plaintext"),
+        pytest.param([HOST, FOR, (CLAIM[0], b"HTTPS")], {}, None, id="a spelling for a closer look"),
+        pytest.param([HOST, FOR, CLAIM, CLAIM], {}, None, id="two lines"),
+        pytest.param([HOST, FOR, FOR, CLAIM], {}, None, id="two clients"),
+        pytest.param([HOST, (FOR[0], b"1.2.3.4, 5.6.7.8"), CLAIM], {}, None, id="a list"),
+        pytest.param([HOST, (FOR[0], b"unknown"), CLAIM], {}, None, id="no address"),
+        pytest.param([HOST, CLAIM], {}, None, id="no client"),
+        pytest.param([FOR, CLAIM], {}, None, id="no host"),
+        pytest.param([HOST, HOST, FOR, CLAIM], {}, None, id="two hosts"),
+        pytest.param([HOST, FOR, CLAIM, (b"forwarded", b"for=1.2.3.4")], {}, None, id="the other family"),
+        pytest.param([HOST, FOR, CLAIM, (b"x_forwarded_for", b"1.2.3.4")], {}, None, id="a lookalike"),
+        pytest.param([HOST, FOR, CLAIM, (b"origin", b"null")], {}, None, id="a name some gate reads"),
+        pytest.param([HOST, FOR, CLAIM, (b"accept", b"*" * 80)], {}, None, id="too many bytes"),
+        pytest.param([HOST, FOR, CLAIM], {"client": ("203.0.113.9", 1)}, None, id="not from the proxy"),
+        pytest.param([HOST, FOR, CLAIM], {"client": None}, None, id="from nobody knows where"),
+        pytest.param([HOST, FOR, CLAIM], {"method": "POST"}, None, id="another method"),
+        pytest.param([HOST, FOR, CLAIM], {"path": "http://evil.example/"}, None, id="absolute form"),
+    ],
+)
+def test_what_is_ordinary_through_a_proxy(a_scope: Make, receive: Any, pairs: Any, members: Any, seen: Any) -> None:
+    """One word about the client and one about TLS, each in one line; a full look agrees with the glance."""
+    scope = a_scope(*pairs, **{**THROUGH, **members})
+    assert proxied is not None
+    assert proxied(scope, receive) == seen
+    if seen is not None:
+        found = behind_a_proxy(scope, receive)
+        assert (found.host, found.client, found.secure, found.via_proxy) == (*seen, True, True)
+        assert found.scope == {**scope, "scheme": "https", "client": (seen[1], 0)}
+
+
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        TrustedProxies(["10.0.0.0/8"], fields="forwarded"),
+        TrustedProxies(["10.0.0.0/8"], hops=2),
+        TrustedProxies([]),
+        dangerously_trust_any_proxy(reason="only the proxy reaches this port"),
+    ],
+    ids=["Forwarded", "two hops", "nobody", "anybody"],
+)
+def test_proxies_that_need_a_full_look(trusted: Any) -> None:
+    """Where a list, or nobody's address, decides, there is nothing for a glance."""
+    assert connection_reader(trusted).proxied_glance(ORDINARY) is None
+    assert ScopeReader().proxied_glance(ORDINARY) is None
+
+
+Name = st.sampled_from([b"host", FOR[0], CLAIM[0], b"x-forwarded-host", b"forwarded", b"accept", b"x_forwarded_for"])
+Value = (
+    st.sampled_from([HOST[1], FOR[1], b"https", b"http", b"10.0.0.9", b"[::1]", b"a, b", b"", b"unix"]) | st.binary()
+)
+
+
+@given(st.lists(st.tuples(Name, Value), max_size=6), st.sampled_from([("10.0.0.7", 1), ("203.0.113.9", 1), None]))
+def test_a_proxied_glance_never_sees_more_than_a_full_look(
+    a_scope: Make, receive: Any, pairs: Any, client: Any
+) -> None:
+    """Whatever comes in: what passes at a glance is what a full look finds, and changes nothing but scheme and client."""
+    scope = a_scope(*pairs, scheme="http", client=client)
+    assert proxied is not None
+    seen = proxied(scope, receive)
+    if seen is not None:
+        found = behind_a_proxy(scope, receive)
+        assert (found.host, found.client, found.secure) == (*seen, True)
+        assert found.scope == {**scope, "scheme": "https", "client": (seen[1], 0)}
