@@ -135,7 +135,13 @@ def test_a_glance_never_sees_more_than_a_full_look(
 FOR = (b"x-forwarded-for", b"198.51.100.7")
 THROUGH = {"scheme": "http", "client": ("10.0.0.7", 40123)}
 proxied = behind_a_proxy.proxied_glance(
-    Ordinary(methods=["GET"], harmless=[b"accept"], seems_harmless=lambda name: name == b"x-any", fields=8, value_bytes=80)
+    Ordinary(
+        methods=["GET"],
+        harmless=[b"accept"],
+        seems_harmless=lambda name: name == b"x-any",
+        fields=8,
+        value_bytes=80,
+    )
 )
 assert proxied is not None
 
