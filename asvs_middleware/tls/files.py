@@ -23,13 +23,14 @@ from ..errors import ConfigurationError
 
 FilePath = str | os.PathLike[str]
 
+_LONGEST_PASSWORD: Final = 1024
 _FOR_OTHERS: Final = 0o007 if os.name == "posix" else 0  # Windows has no such bits.
 
 
 def load_identity(
     context: ssl.SSLContext, certfile: FilePath, keyfile: FilePath, *, password: str | None, at: datetime
-) -> None:
-    """Load a certificate, the chain above it and its key into the context.
+) -> list[x509.Certificate]:
+    """Load a certificate, the chain above it and its key into the context, and return them, the own one first.
 
     Args:
         context: of a server or of a client.
@@ -41,7 +42,8 @@ def load_identity(
     Raises:
         ConfigurationError: names the argument, what is wrong with the file, and what to do.
     """
-    own = _certificates("certfile", certfile)[0]
+    chain = read_chain("certfile", certfile)
+    own = chain[0]
     with _naming("certfile", certfile, fix="Use an RSA key of 2048 bits, or ECDSA with P-256."):
         public = own.public_key()
         _check_strength(public)
@@ -54,6 +56,7 @@ def load_identity(
     with _naming("certfile", certfile, fix="Have the chain issued anew with keys of 2048 bits and SHA-256."):
         # An empty password, for with none OpenSSL would ask on the terminal.
         context.load_cert_chain(certfile, keyfile, password=password or "")
+    return chain
 
 
 def load_trust(context: ssl.SSLContext, argument: str, path: FilePath, *, at: datetime) -> None:
@@ -70,18 +73,45 @@ def load_trust(context: ssl.SSLContext, argument: str, path: FilePath, *, at: da
         raise ConfigurationError(f"{_given(argument, path)} holds expired CAs only.", fix="Give the current CA.")
 
 
-def _certificates(argument: str, path: FilePath) -> list[x509.Certificate]:
+def read_chain(argument: str, path: FilePath) -> list[x509.Certificate]:
+    """Return the certificates of a PEM file in their order; there is at least one.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds no certificate.
+    """
     with _naming(argument, path, fix="Give PEM: one or more blocks that begin with -----BEGIN CERTIFICATE-----."):
         return x509.load_pem_x509_certificates(Path(path).read_bytes())
 
 
+def read_password(argument: str, path: FilePath) -> str:
+    """Return the text of a file that holds a password and nothing else; the end of its line does not count.
+
+    Raises:
+        ConfigurationError: it cannot be read, every user of the machine can, or it holds no password.
+    """
+    with _naming(argument, path, fix="Give a file of one line, in UTF-8, that holds the password of the key."):
+        _refuse_open(argument, path)
+        text = Path(path).read_bytes()[: _LONGEST_PASSWORD + 3].decode().removesuffix("\n").removesuffix("\r")
+        if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
+            raise ValueError("it does not hold one line with a password")
+    return text
+
+
+def _refuse_open(argument: str, path: FilePath) -> None:
+    """Raise if others than owner and group have access.
+
+    The group is let in: Debian hands keys out to the group ssl-cert, Kubernetes to the group of the pod.
+    """
+    if Path(path).stat().st_mode & _FOR_OTHERS:
+        raise ConfigurationError(
+            f"{_given(argument, path)} is open to every user of the machine.",
+            fix="chmod 600 it (in Kubernetes: defaultMode: 0400), and renew the key if others had access.",
+        )
+
+
 def _private_key(path: FilePath, password: str | None) -> PrivateKeyTypes:
     with _naming("keyfile", path, fix="Give a PEM private key, and its password if it is encrypted."):
-        if Path(path).stat().st_mode & _FOR_OTHERS:
-            raise ConfigurationError(
-                f"{_given('keyfile', path)} is open to every user of the machine.",
-                fix="chmod 600 it (in Kubernetes: defaultMode: 0400), and renew the key if others had access.",
-            )
+        _refuse_open("keyfile", path)
         return load_pem_private_key(Path(path).read_bytes(), password.encode() if password else None)
 
 

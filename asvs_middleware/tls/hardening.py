@@ -8,6 +8,7 @@ import ssl
 from typing import Final
 
 from ..errors import ConfigurationError
+from .groups import as_setting
 from .guidelines import GUIDELINES, Guideline
 
 LEVEL: Final = 2
@@ -20,11 +21,15 @@ _EVERY_SUITE: Final = tuple(dict.fromkeys(suite for profile in GUIDELINES.values
 
 
 def harden(context: ssl.SSLContext, profile: Guideline) -> None:
-    """Set versions, suites, security level and chain rules of a bare context."""
+    """Set versions, suites, groups, security level and chain rules of a bare context."""
     context.minimum_version, context.maximum_version = profile.oldest, profile.newest
     # OpenSSL wants at least one TLS 1.2 suite, also where TLS 1.2 is off and none can be used.
     context.set_ciphers(":".join((f"@SECLEVEL={LEVEL}", *(profile.tls_1_2_suites or _EVERY_SUITE))))
     context.options |= _OPTIONS
+    # Python 3.15. Before, OpenSSL's own list holds, unless its configuration limits it (server/groups.py).
+    set_groups = getattr(context, "set_groups", None)
+    if set_groups is not None:
+        set_groups(as_setting(profile.groups))
     # RFC 5280 to the letter, as Python 3.13 does by default; any given certificate may be the anchor.
     context.verify_flags |= _CHAIN_FLAGS
 

@@ -232,7 +232,7 @@ def test_the_context_is_a_plain_one(lab: Lab) -> None:
 def test_the_public_web_is_the_default(lab: Lab) -> None:
     """Without trust=..., the roots of certifi, and not our CA."""
     context = client_context(at=lab.at)
-    assert describe(context)["trust_anchors"] > 50
+    assert describe(context).trust_anchors > 50
     with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
         lab.handshake(context, lab.server())
 
@@ -242,7 +242,7 @@ def test_the_environment_has_no_say(pki: Path, tmp_path: Path) -> None:
     code = (
         "import datetime; from asvs_middleware.tls import client_context as c, describe as d\n"
         "context = c(at=datetime.datetime.now(datetime.UTC))\n"
-        "print(d(context)['key_log'], d(context)['trust_anchors'] > 50)"
+        "print(d(context).key_log, d(context).trust_anchors > 50)"
     )
     env = os.environ | {"SSLKEYLOGFILE": str(tmp_path / "keys"), "SSL_CERT_FILE": str(pki / "ca.pem")}
     ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.tls import describe, guideline, server_context
+from asvs_middleware.tls import describe, guideline, read_password, server_context
 from asvs_middleware.tls.hardening import confirm
 
 Handshake = Callable[[ssl.SSLContext, ssl.SSLContext], tuple[ssl.SSLObject, ssl.SSLObject]]
@@ -127,7 +127,7 @@ def test_client_certificates(version: V, mode: str, shown: bool, passes: bool, l
     client, context = lab.anything(version), lab.server(client_ca=lab.pki / "ca.pem", client_certificates=mode)
     if shown:
         client.load_cert_chain(lab.pki / "client.pem", lab.pki / "client.key")
-    assert describe(context)["tickets"] is False
+    assert describe(context).tickets is False
     if not passes:
         with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
             lab.handshake(client, context)
@@ -320,3 +320,62 @@ def test_a_context_that_does_not_keep_the_profile_is_refused(
     spoil(context)
     with pytest.raises(ConfigurationError, match=f"does not keep the {setting} of profile 'intermediate-6.0'"):
         confirm(context, guideline("intermediate-6.0"))
+
+
+@pytest.mark.parametrize(
+    ("version", "ciphers", "kind"),
+    [
+        pytest.param(V.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", ec.EllipticCurvePublicKey, id="a client for ECDSA"),
+        pytest.param(V.TLSv1_2, "ECDHE-RSA-AES128-GCM-SHA256", rsa.RSAPublicKey, id="a client for RSA"),
+        pytest.param(V.TLSv1_3, "ALL", ec.EllipticCurvePublicKey, id="a client for both"),
+    ],
+)
+def test_rsa_and_ecdsa_at_once(version: V, ciphers: str, kind: type, tmp_path: Path, lab: Lab) -> None:
+    """Each client is shown the certificate it can check, from one context; who takes both sees the cheaper one."""
+    pem = tmp_path / "rsa.pem"
+    issued = lab.ca.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    issued.private_key_and_cert_chain_pem.write_to_path(pem)
+    pem.chmod(0o600)
+    near, _ = lab.handshake(lab.anything(version, ciphers), lab.server(other_certificates=[(pem, pem)]))
+    shown = x509.load_der_x509_certificate(near.getpeercert(binary_form=True) or b"")
+    assert isinstance(shown.public_key(), kind)
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        pytest.param(b"correct horse\n", "correct horse", id="one line"),
+        pytest.param(b"correct horse\r\n", "correct horse", id="a line of Windows"),
+        pytest.param(b" spaces count ", " spaces count ", id="no end of line"),
+        pytest.param("schlüssel".encode(), "schlüssel", id="UTF-8"),
+        pytest.param(b"x" * 1024, "x" * 1024, id="the longest"),
+        pytest.param(b"", None, id="empty"),
+        pytest.param(b"\n", None, id="an empty line"),
+        pytest.param(b"a\nb\n", None, id="two lines"),
+        pytest.param(b"a\0b", None, id="NUL"),
+        pytest.param(b"\xff", None, id="no UTF-8"),
+        pytest.param(b"x" * 1025, None, id="too long"),
+    ],
+)
+def test_a_password_in_a_file(content: bytes, password: str | None, tmp_path: Path) -> None:
+    """One line of UTF-8; anything else stops the start-up, and nothing of it is in the message."""
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    path.chmod(0o640)
+    if password is not None:
+        assert read_password("keyfile_password_file", path) == password
+        return
+    with pytest.raises(ConfigurationError, match=r"keyfile_password_file=.*password' cannot be used") as refused:
+        read_password("keyfile_password_file", path)
+    assert "xxx" not in str(refused.value)
+
+
+def test_a_password_that_everybody_can_read(tmp_path: Path) -> None:
+    """v5.0.0-13.3.2: as for the key itself; and a file that is not there is said."""
+    path = tmp_path / "password"
+    with pytest.raises(ConfigurationError, match=r"keyfile_password_file=.*No such file"):
+        read_password("keyfile_password_file", path)
+    path.write_text("secret")
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match=r"keyfile_password_file=.*open to every user"):
+        read_password("keyfile_password_file", path)
