@@ -5,6 +5,7 @@ ASVSMiddlewareError
 └── AccessDenied         403   a request was refused
     ├── PeerRefused      403   the peer is none that may connect at all
     ├── HostRefused      421   the Host is not one of ours (400 when it is malformed)
+    ├── MessageRefused   400   the bytes are no HTTP/1.1 message that every parser reads alike
     ├── TLSRequired      403   the request came over plaintext
     ├── RequestRefused   400   its method, size or framing is refused (405, 408, 413, 431)
     ├── CrossOriginRefused 403 a page of another origin sent it
@@ -89,6 +90,14 @@ class HostRefused(AccessDenied):
     status, code, title = 421, "host_refused", "This host is not served here"
     event: ClassVar[str] = "host_refused"
     requirement = "v5.0.0-4.1.3"
+
+
+class MessageRefused(AccessDenied):
+    """400 (or 405, 414, 431, 501, 505): the bytes are no HTTP/1.1 message that every parser reads alike."""
+
+    status, code, title = 400, "message_malformed", "The request is not well-formed HTTP/1.1"
+    event: ClassVar[str] = "malformed_request"
+    requirement = "v5.0.0-4.2.1"
 
 
 class TLSRequired(AccessDenied):

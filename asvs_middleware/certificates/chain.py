@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .leaf import extension
+from .leaf import extension, has_strong_key
 
 
 def connected(candidates: Iterable[x509.Certificate], trusted: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -36,6 +37,13 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Tell whether the certificate says it may issue others (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
     constraints, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
     return constraints is not None and constraints.ca and (usage is None or usage.key_cert_sign)
+
+
+def has_issuing_key(certificate: x509.Certificate) -> bool:
+    """Tell whether signatures by this key are taken: the web PKI has RSA and the NIST curves, and no Edwards curve."""
+    return has_strong_key(certificate) and isinstance(
+        certificate.public_key(), rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    )
 
 
 def _signs(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -1,8 +1,8 @@
 """What one client certificate says about itself, before anybody vouches for it: v5.0.0-12.1.3.
 
 The dates, the purpose, the key and the names. RFC 5280 sections 4.1.2.5, 4.2.1.3, 4.2.1.6, 4.2.1.9 and 4.2.1.12.
-Not checked here: the signature, the issuer and revocation; `verifier` does that. The common name is never read as
-an identity (RFC 9525 rules it out).
+Not checked here: the signature, the issuer and revocation; `verifier` does that. The common name by itself is never
+an identity (RFC 9525 rules it out); the whole distinguished name may be one.
 """
 
 from base64 import b64encode
@@ -11,12 +11,12 @@ from hashlib import sha256
 from typing import Final, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import CertificateRefused
-from . import spiffe
+from .distinguished_name import RDNs, render
 from .pins import spki_sha256
 
 Value = TypeVar("Value", bound=x509.ExtensionType)
@@ -36,42 +36,63 @@ def refused(code: str, reason: str, *, requirement: str | None = None) -> Certif
     return CertificateRefused(reason, requirement=requirement, facts={"reason_code": code})
 
 
-def check(leaf: x509.Certificate, at: datetime) -> None:
-    """Check the dates, the purpose and the key.
+def check(leaf: x509.Certificate, at: datetime, *, by_subject: bool) -> None:
+    """Check the dates, the purpose, the key, and that there is a name.
+
+    Args:
+        leaf: the client's certificate.
+        at: the time to check for.
+        by_subject: the distinguished name alone is name enough.
 
     Raises:
-        CertificateRefused: expired, not_yet_valid, wrong_purpose or weak_key.
+        CertificateRefused: expired, not_yet_valid, wrong_purpose, weak_key or no_identity.
     """
     _check_dates(leaf, at)
     _check_purpose(leaf)
-    _check_key(leaf)
-
-
-def identities(leaf: x509.Certificate) -> tuple[str, ...]:
-    """Return every name the certificate carries: `uri:`, `dns:`, `email:`, then `sha256:` and `spki:`.
-
-    Host names and the domain of a mailbox are lower case; everything else is as in the certificate.
-
-    Raises:
-        CertificateRefused: no_identity (no subject alternative name), or bad_spiffe_id: a SPIFFE ID against the
-            rules, or beside another URI (X509-SVID section 2).
-    """
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    if not has_strong_key(leaf):
+        raise refused(
+            "weak_key", "The certificate's key is not RSA of 2048 bits or more, P-256/384/521 or Ed25519/448."
+        )
+    if extension(leaf, x509.SubjectAlternativeName) is None and not (by_subject and leaf.subject.rdns):
         raise refused(
             "no_identity", "The certificate has no subject alternative name, and a common name is no identity."
-        ) from None
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    _check_spiffe(uris)
-    der = leaf.public_bytes(Encoding.DER)
+        )
+
+
+def has_strong_key(certificate: x509.Certificate) -> bool:
+    """Tell whether the key is one of a size and kind that may be relied on."""
+    try:
+        key = certificate.public_key()
+    except UnsupportedAlgorithm:
+        return False
+    match key:
+        case rsa.RSAPublicKey():
+            return key.key_size >= 2048
+        case ec.EllipticCurvePublicKey():
+            return isinstance(key.curve, _STRONG_CURVES)
+        case _:
+            return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
+
+
+def identities(leaf: x509.Certificate, der: bytes, subject: RDNs) -> tuple[str, ...]:
+    """Return every name the certificate carries: `uri:`, `dns:`, `email:`, `dn:`, then `sha256:` and `spki:`.
+
+    Host names and the domain of a mailbox are lower case; everything else is as in the certificate. The subject is
+    in the one spelling of `distinguished_name.render`; an empty one is no name.
+    """
+    names = extension(leaf, x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
     return (
-        *(f"uri:{uri}" for uri in uris),
+        *(f"uri:{uri}" for uri in names.get_values_for_type(x509.UniformResourceIdentifier)),
         *(f"dns:{name.lower()}" for name in names.get_values_for_type(x509.DNSName)),
         *(f"email:{mailbox(address)}" for address in names.get_values_for_type(x509.RFC822Name)),
-        f"sha256:{thumbprint(der).hex()}",
-        f"spki:{b64encode(spki_sha256(der)).decode()}",
+        *((f"dn:{render(subject)}",) if subject else ()),
+        *digests(der),
     )
+
+
+def digests(der: bytes) -> tuple[str, str]:
+    """Return the names that every certificate has: `sha256:` of its DER and `spki:` of its public key."""
+    return f"sha256:{thumbprint(der).hex()}", f"spki:{b64encode(spki_sha256(der)).decode()}"
 
 
 def mailbox(address: str) -> str:
@@ -91,10 +112,10 @@ def thumbprint(der: bytes) -> bytes:
 
 def extension(certificate: x509.Certificate | x509.CertificateRevocationList, kind: type[Value]) -> Value | None:
     """Return the value of one extension, or None where the certificate has none."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    for one in certificate.extensions:
+        if type(one.value) is kind:  # The library's own search asks abstract base classes, for four times as long.
+            return one.value
+    return None
 
 
 def _check_dates(leaf: x509.Certificate, at: datetime) -> None:
@@ -116,27 +137,3 @@ def _check_purpose(leaf: x509.Certificate) -> None:
     # The client signs the handshake (RFC 8446 section 4.4.3): a key for encryption or agreement only cannot.
     if usage and not usage.digital_signature:
         raise refused("wrong_purpose", "The certificate's key usage does not allow digital signatures.")
-
-
-def _check_key(leaf: x509.Certificate) -> None:
-    key = leaf.public_key()
-    match key:
-        case rsa.RSAPublicKey():
-            strong = key.key_size >= 2048
-        case ec.EllipticCurvePublicKey():
-            strong = isinstance(key.curve, _STRONG_CURVES)
-        case _:
-            strong = isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
-    if not strong:
-        raise refused(
-            "weak_key", "The certificate's key is not RSA of 2048 bits or more, P-256/384/521 or Ed25519/448."
-        )
-
-
-def _check_spiffe(uris: list[str]) -> None:
-    claims = [uri for uri in uris if spiffe.is_spiffe(uri)]
-    if claims and len(uris) > 1:
-        raise refused("bad_spiffe_id", "The certificate carries a SPIFFE ID beside another URI.")
-    for uri in claims:
-        if fault := spiffe.fault(uri):
-            raise refused("bad_spiffe_id", f"The certificate's SPIFFE ID is not valid: {fault}.")

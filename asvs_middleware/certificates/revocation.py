@@ -1,167 +1,213 @@
-"""Certificate revocation lists (RFC 5280 section 5 and 6.3.3): v5.0.0-12.1.4.
+"""Whether the certificates of a verified chain were struck off: v5.0.0-12.1.4, RFC 5280 section 6.3.3.
 
-A list is read and its signature checked once, when the policy is made; a look-up then is one set membership,
-whatever the size of the list. Only complete lists that name their issuer's own certificates are taken: delta,
-indirect and partitioned ones are refused at start-up, because a certificate missing from them proves nothing.
-Not here: OCSP, and fetching a newer list; give the policy fresh files before `nextUpdate`.
+Everything that is needed is here already: lists that were read (`crl`), and lists and answers that were fetched
+(`revocation_fetched`). A look-up is one set membership, whatever the size of the list, and waits for nobody. What
+cannot be told is refused: a missing or stale list, or an answer that has yet to be asked for, is an error that says
+what is missing, so that it can be fetched (`revocation_service`), and never a pass.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import ConfigurationError, DependencyUnavailable
-from .leaf import extension, refused
-from .pins import spki_sha256
+from ..errors import CertificateRefused, DependencyUnavailable
+from .crl import Key, RevocationList, issuer_key, read_lists
+from .crl_scope import Scope
+from .leaf import refused
+from .ocsp import Answer
+from .ocsp_responder import Responder
+from .revocation_exempt import is_exempt
+from .revocation_fetched import Fetched, grouped
+from .revocation_policy import RevocationPolicy
 
-_PEM_LIST: Final = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
-_BROKEN_HASHES: Final = (hashes.MD5, hashes.SHA1)
-_PARTIAL: Final = (x509.DeltaCRLIndicator, x509.IssuingDistributionPoint)
+Span = tuple[datetime, datetime]
+"""From when, and until just before when, something holds."""
+
+REQUIREMENT: Final = "v5.0.0-12.1.4"
+
+_ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+_NOTHING: Final[Mapping[Scope, RevocationList]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class RevocationList:
-    """The serial numbers one issuer struck off, and from when until when the list may be relied on."""
+class RevocationUnknown(DependencyUnavailable):
+    """It cannot be told whether a certificate was revoked: our fault, and not the client's.
 
-    serials: frozenset[int]
-    number: int
-    this_update: datetime
-    next_update: datetime
+    Attributes:
+        certificate: the one it is about.
+        issuer: who issued it, with a verified signature.
+    """
 
-    @property
-    def age(self) -> tuple[datetime, int]:
-        """What a newer list of the same issuer has more of."""
-        return self.this_update, self.number
+    requirement = REQUIREMENT
+
+    def __init__(self, reason: str, code: str, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+        super().__init__(reason, facts={"reason_code": code})
+        self.certificate, self.issuer = certificate, issuer
+
+
+class Informant(Protocol):
+    """Whoever can find out what a check missed."""
+
+    async def learn(self, unknown: RevocationUnknown) -> bool:
+        """Fetch it, and tell whether something new has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """The newest list of each issuer. The key is the issuer's name and public key, so no namesake can answer."""
+    """The newest list of each issuer and scope that files hold, and what to ask beside them.
 
-    lists: Mapping[bytes, RevocationList]
+    The key of a list holds the issuer's name and public key, so no namesake can answer.
+    """
 
-    def check(self, chain: Sequence[x509.Certificate], at: datetime) -> tuple[datetime, datetime]:
+    lists: Mapping[Key, RevocationList]
+    policy: RevocationPolicy = field(default_factory=RevocationPolicy)
+    _by_issuer: Mapping[bytes, Mapping[Scope, RevocationList]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_issuer", grouped(self.lists))
+
+    def check(self, chain: Sequence[x509.Certificate], at: datetime, fetched: Fetched | None = None) -> Span:
         """Check every certificate of a verified chain but the last, its trust anchor.
+
+        Args:
+            chain: from the leaf to the anchor.
+            at: the time to check for.
+            fetched: lists and answers beside those of files.
 
         Returns:
             From when, and until just before when, the answer holds.
 
         Raises:
-            CertificateRefused: revoked.
-            DependencyUnavailable: an issuer's list is missing, stale or not in force yet. That is our fault and not
-                the client's, and never a pass.
+            CertificateRefused: revoked, or unknown to the responder (revocation_unknown).
+            RevocationUnknown: an issuer's list is missing, stale or not in force yet, or its responder has not
+                answered (revocation_missing, revocation_stale, revocation_unavailable).
         """
-        start, end = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        start, end = _ALWAYS
         for certificate, issuer in pairwise(chain):
-            current = self._current(issuer, at)
-            if certificate.serial_number in current.serials:
-                raise refused(
-                    "revoked",
-                    f"The certificate with serial number {certificate.serial_number:x} is revoked.",
-                    requirement="v5.0.0-12.1.4",
-                )
-            start, end = max(start, current.this_update), min(end, current.next_update)
+            lists = self.lists_of(issuer, fetched)
+            _refuse_listed(certificate, lists)
+            if certificate is chain[0] and is_exempt(certificate, self.policy):
+                continue
+            if self.responder_of(issuer) is not None:
+                held = _by_answer(certificate, issuer, at, fetched)
+            else:
+                held = self._by_list(certificate, issuer, at, lists)
+            start, end = max(start, held[0]), min(end, held[1])
         return start, end
 
-    def _current(self, issuer: x509.Certificate, at: datetime) -> RevocationList:
-        found = self.lists.get(issuer_key(issuer))
-        if found is None:
-            raise DependencyUnavailable(
-                f"There is no revocation list of {issuer.subject.rfc4514_string()}.",
-                facts={"reason_code": "revocation_missing"},
+    def check_signer(
+        self, signer: x509.Certificate, issuer: x509.Certificate, at: datetime, fetched: Fetched | None = None
+    ) -> None:
+        """Check a responder's own certificate, by lists alone: it cannot vouch for itself.
+
+        Raises:
+            CertificateRefused: revoked.
+            RevocationUnknown: there is no current list of its issuer.
+        """
+        lists = self.lists_of(issuer, fetched)
+        _refuse_listed(signer, lists)
+        self._by_list(signer, issuer, at, lists)
+
+    def lists_of(self, issuer: x509.Certificate, fetched: Fetched | None = None) -> list[RevocationList]:
+        """Return the newest list of each scope, from whatever source."""
+        key = issuer_key(issuer)
+        own = self._by_issuer.get(key, _NOTHING)
+        other = fetched.lists_of(key) if fetched else _NOTHING
+        if not other:
+            return list(own.values())
+        both = ([one for one in (own.get(scope), other.get(scope)) if one] for scope in {**own, **other})
+        return [max(found, key=lambda one: one.age) for found in both]
+
+    def responder_of(self, issuer: x509.Certificate) -> Responder | None:
+        """Return the responder that is asked about this CA's certificates, if there is one."""
+        return next((one for one in self.policy.responders if one.speaks_for(issuer)), None)
+
+    def _by_list(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, lists: Iterable[RevocationList]
+    ) -> Span:
+        covering = [one for one in lists if one.scope.covers(certificate)]
+        if not covering:
+            raise RevocationUnknown(
+                f"There is no revocation list of {_name(issuer)} for this certificate.",
+                "revocation_missing",
+                certificate,
+                issuer,
             )
-        if not found.this_update <= at < found.next_update:
-            raise DependencyUnavailable(
-                f"The revocation list of {issuer.subject.rfc4514_string()} is in force from "
-                f"{found.this_update.isoformat()} until {found.next_update.isoformat()} only.",
-                facts={"reason_code": "revocation_stale"},
+        spans = [(one.this_update, one.next_update + self.policy.grace) for one in covering]
+        start, end = max(spans, key=lambda span: (span[0] <= at < span[1], span[1]))
+        if not start <= at < end:
+            raise RevocationUnknown(
+                f"The revocation list of {_name(issuer)} is in force from {start.isoformat()} "
+                f"until {end.isoformat()} only.",
+                "revocation_stale",
+                certificate,
+                issuer,
             )
-        return found
+        return start, end
 
 
-def read_revocation(sources: Iterable[tuple[str, bytes]], issuers: Sequence[x509.Certificate]) -> Revocation:
-    """Parse and check the lists, and keep the newest of each issuer.
+def read_revocation(
+    sources: Iterable[tuple[str, bytes]],
+    issuers: Sequence[x509.Certificate],
+    policy: RevocationPolicy | None = None,
+) -> Revocation:
+    """Parse and check the lists, and keep the newest of each issuer and scope.
 
     Args:
         sources: for each file, how to name it in an error, and its bytes: PEM (one list or more) or DER.
         issuers: the CA certificates that may have signed them.
+        policy: what to ask beside lists, and the exceptions.
 
     Raises:
         ConfigurationError: a file is not a list, or not one that can be relied on.
     """
-    newest: dict[bytes, RevocationList] = {}
+    newest: dict[Key, RevocationList] = {}
     for where, data in sources:
-        for one in _lists_in(data, where):
-            key, found = _read_list(one, issuers, where)
+        for key, found in read_lists(data, issuers, where):
             if key not in newest or newest[key].age < found.age:
                 newest[key] = found
-    return Revocation(newest)
+    return Revocation(newest, policy or RevocationPolicy())
 
 
-def _lists_in(data: bytes, where: str) -> list[bytes]:
-    """Return each list of a file. Text between them is a comment, unless it may be what is left of a newer list."""
-    found: list[bytes] = _PEM_LIST.findall(data)
-    if not found:
-        return [data]
-    rest = _PEM_LIST.sub(b"", data)
-    if b"-----" in rest or not rest.isascii():
-        raise ConfigurationError(
-            f"{where} holds something beside whole lists.",
-            fix="Write the file anew, and in one step: the end of it may be missing.",
+def _refuse_listed(certificate: x509.Certificate, lists: Iterable[RevocationList]) -> None:
+    """Refuse what is on a list, also on a stale one: what was struck off stays so."""
+    if any(certificate.serial_number in one.serials for one in lists):
+        raise _revoked(certificate)
+
+
+def _by_answer(certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, fetched: Fetched | None) -> Span:
+    answer: Answer | None = fetched.answer(certificate, issuer) if fetched else None
+    if answer is None or not answer.start <= at < answer.end:
+        raise RevocationUnknown(
+            f"The OCSP responder of {_name(issuer)} has given no answer that holds.",
+            "revocation_unavailable",
+            certificate,
+            issuer,
         )
-    return found
+    match answer.state:
+        case "good":
+            return answer.start, answer.end
+        case "revoked":
+            raise _revoked(certificate)
+        case _:
+            # Its own CA does not know it: it may have been made with a stolen key (RFC 6960 section 2.2).
+            raise refused(
+                "revocation_unknown",
+                f"The OCSP responder of {_name(issuer)} does not know the certificate.",
+                requirement=REQUIREMENT,
+            )
 
 
-def issuer_key(issuer: x509.Certificate) -> bytes:
-    """Return 32 bytes that stand for one issuer: its name and its public key, and nothing of its certificate."""
-    return sha256(issuer.subject.public_bytes() + spki_sha256(issuer.public_bytes(Encoding.DER))).digest()
+def _revoked(certificate: x509.Certificate) -> CertificateRefused:
+    return refused(
+        "revoked",
+        f"The certificate with serial number {certificate.serial_number:x} is revoked.",
+        requirement=REQUIREMENT,
+    )
 
 
-def _read_list(data: bytes, issuers: Sequence[x509.Certificate], where: str) -> tuple[bytes, RevocationList]:
-    try:
-        crl = x509.load_pem_x509_crl(data) if data.startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
-        fault, number = _fault(crl), extension(crl, x509.CRLNumber)
-        signer = next((issuer for issuer in issuers if _signed(crl, issuer)), None)
-        serials = frozenset(entry.serial_number for entry in crl)
-    except Exception as problem:  # noqa: BLE001  # A refusal: whatever a parser says of this file, it is not a list.
-        raise ConfigurationError(
-            f"{where} is not a certificate revocation list ({type(problem).__name__}).",
-            fix="Give a PEM or DER file such as `openssl ca -gencrl` writes.",
-        ) from None
-    if fault or not crl.next_update_utc or not number:
-        fault = fault or "has no nextUpdate or no CRL number"
-        raise ConfigurationError(f"{where} {fault}.", fix="Give a complete list by RFC 5280 section 5.")
-    if not signer:
-        raise ConfigurationError(
-            f"{where} is signed by none of the given CAs with the right to sign lists.",
-            fix="Add the certificate of the CA that signed it to trust or intermediates, or drop the list.",
-        )
-    return issuer_key(signer), RevocationList(serials, number.crl_number, crl.last_update_utc, crl.next_update_utc)
-
-
-def _fault(crl: x509.CertificateRevocationList) -> str | None:
-    """Return why a list cannot be relied on. A complete list of an issuer's own certificates has nothing critical."""
-    if isinstance(crl.signature_hash_algorithm, _BROKEN_HASHES):
-        return f"is signed with {crl.signature_hash_algorithm.name}"
-    for item in crl.extensions:
-        if item.critical or isinstance(item.value, _PARTIAL):
-            return f"carries {item.oid.dotted_string}: it is partial, delta or indirect, or not understood"
-    if any(item.critical for entry in crl for item in entry.extensions):
-        return "has an entry with a critical extension: it is indirect, or not understood"
-    return None
-
-
-def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """RFC 5280 section 6.3.3 (f): cRLSign is needed where there is a key usage at all."""
-    usage = extension(issuer, x509.KeyUsage)
-    if crl.issuer != issuer.subject or (usage and not usage.crl_sign):
-        return False
-    return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # Another key type raises: refused.
+def _name(issuer: x509.Certificate) -> str:
+    return issuer.subject.rfc4514_string()

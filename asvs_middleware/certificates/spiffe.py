@@ -1,8 +1,8 @@
 """SPIFFE IDs (the SPIFFE-ID and X509-SVID standards): v5.0.0-12.3.5.
 
 One spelling per identity, so that comparing text is comparing identities: lower-case scheme and trust domain, no
-query, fragment, user, port, percent-encoding, nor a segment that is empty, `.` or `..`. Not checked here: who may
-issue for a trust domain. Give each trust domain its own trust anchors where that matters.
+query, fragment, user, port, percent-encoding, nor a segment that is empty, `.` or `..`. Not checked here: the rest of
+the certificate (`svid`), and who may issue for a trust domain: name the issuer in the IdentityPattern for that.
 """
 
 import re
@@ -25,6 +25,22 @@ def is_spiffe(uri: str) -> bool:
     return uri[:7].lower() == "spiffe:"
 
 
+def trust_domain(uri: str) -> str:
+    """Return the trust domain of a SPIFFE ID.
+
+    >>> trust_domain("spiffe://example.org/batch")
+    'example.org'
+    """
+    return uri.removeprefix(SCHEME).partition("/")[0]
+
+
+def fault_of_authority(uri: str) -> str | None:
+    """Return what is wrong with the SPIFFE ID of a CA, or None: it is a trust domain, and no workload in it."""
+    if "/" in uri.removeprefix(SCHEME):
+        return "it has a path, and a CA's may have none"
+    return fault(f"{uri}/x")
+
+
 def fault(uri: str) -> str | None:
     """Return what is wrong with the SPIFFE ID of a workload, or None.
 
@@ -36,8 +52,8 @@ def fault(uri: str) -> str | None:
         return f"it is longer than {LONGEST} bytes"
     if not uri.startswith(SCHEME):
         return "it does not start with spiffe:// in lower case"
-    trust_domain, *path = uri.removeprefix(SCHEME).split("/")
-    if not _TRUST_DOMAIN.fullmatch(trust_domain):
+    domain, *path = uri.removeprefix(SCHEME).split("/")
+    if not _TRUST_DOMAIN.fullmatch(domain):
         return 'its trust domain is not made of lower-case letters, digits, ".", "-" and "_" alone'
     if not path:
         return "it names a trust domain and no workload in it"

@@ -222,7 +222,7 @@ class OutboundPolicy:
             "revocation": "not checked",
             "max_bytes": self.max_bytes,
             "total_seconds": self.total_time.total_seconds(),
-            "tls": describe(self._context),
+            "tls": describe(self._context).as_dict(),
         }
 
     def _guard(self, base_url: str, http: ModuleType | None) -> Guard:

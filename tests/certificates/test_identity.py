@@ -10,8 +10,9 @@ from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asvs_middleware.certificates import ClientCertificateVerifier, IdentityPattern
-from asvs_middleware.errors import CertificateRefused, ConfigurationError
+from asvs_middleware.certificates import ClientCertificateVerifier, IdentityPattern, VerifiedClientCertificate
+from asvs_middleware.certificates.leaf import digests
+from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 
 HEX = "0123456789abcdef" * 4
@@ -39,12 +40,14 @@ SPKI = b64encode(bytes(range(32))).decode()
             id="as OpenSSL prints",
         ),
         pytest.param(f"spki:{SPKI}", f"spki:{SPKI}", id="public key"),
+        pytest.param("dn:uid=7+cn=Batch,o=Example", "dn:CN=Batch+UID=7,O=Example", id="distinguished name"),
     ],
 )
 def test_parse(text: str, canonical: str) -> None:
     """Every spelling becomes the one that names of certificates are given."""
     assert IdentityPattern.parse(text).text == canonical
     assert IdentityPattern.parse(canonical) == IdentityPattern(text)
+    assert IdentityPattern.parse(IdentityPattern(text)) == IdentityPattern(text)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,9 @@ def test_parse(text: str, canonical: str) -> None:
         pytest.param("example.org.", "is not a host name", id="final dot"),
         pytest.param("example.org\n", "is not a host name", id="line end"),
         pytest.param("CN=batch", "is not a host name", id="distinguished name"),
-        pytest.param("dn:CN=batch", "Did you mean 'dns'", id="kind we do not have"),
+        pytest.param("dnss:batch", "Did you mean 'dns'", id="kind we do not have"),
+        pytest.param("dn:", "is empty", id="no distinguished name"),
+        pytest.param("dn:/CN=batch/O=Example", "-nameopt RFC2253", id="distinguished name as OpenSSL once printed it"),
         pytest.param("sha265:" + HEX, "Did you mean 'sha256'", id="misspelt kind"),
         pytest.param("sha256:" + HEX[1:], "openssl x509 -noout -fingerprint", id="63 digits"),
         pytest.param("sha256:" + HEX.replace("a", "g"), "is not a SHA-256 fingerprint", id="no digits"),
@@ -98,7 +103,7 @@ def test_parse_refuses(text: Any, message: str) -> None:
 @given(
     st.one_of(
         st.text(),
-        st.sampled_from(["dns:", "uri:spiffe://", "email:", "sha256:", "spki:"]).flatmap(
+        st.sampled_from(["dns:", "uri:spiffe://", "email:", "dn:CN=", "sha256:", "spki:"]).flatmap(
             lambda kind: st.text(max_size=70).map(kind.__add__)
         ),
     )
@@ -131,6 +136,11 @@ def test_parse_any_text(text: str) -> None:
         pytest.param("email:ops@example.org", False, id="local parts have case"),
         pytest.param("https://example.org/batch/", False, id="another URI"),
         pytest.param("dns:batch", False, id="the common name is no identity"),
+        pytest.param("dn:CN=Batch,O=Development PKI of asvs-middleware", True, id="distinguished name"),
+        pytest.param("dn:CN=Batch", False, id="part of the distinguished name"),
+        pytest.param("dn:O=Development PKI of asvs-middleware,CN=Batch", False, id="its parts in another order"),
+        pytest.param("dn:CN=Batch+O=Development PKI of asvs-middleware", False, id="its parts as one"),
+        pytest.param("dn:CN=batch,O=Development PKI of asvs-middleware", False, id="distinguished names have case"),
         pytest.param(f"sha256:{HEX}", False, id="another fingerprint"),
         pytest.param(f"spki:{SPKI}", False, id="another key"),
     ],
@@ -151,26 +161,72 @@ def test_matches_fingerprint_and_key(
     assert (key.matches(proof), key.matches(renewed)) == (True, True)
 
 
-@pytest.mark.parametrize(
-    ("uris", "message"),
-    [
-        pytest.param(["spiffe://example.org/a", "spiffe://example.org/b"], "beside another URI", id="two SPIFFE IDs"),
-        pytest.param(["spiffe://example.org/a", "https://example.org/b"], "beside another URI", id="and another URI"),
-        pytest.param(["spiffe://example.org"], "no workload", id="a trust domain"),
-        pytest.param(["spiffe://example.org/"], "a path segment", id="slash at the end"),
-        pytest.param(["spiffe://Example.org/a"], "lower-case", id="capitals"),
-        pytest.param(["Spiffe://example.org/a"], "lower case", id="scheme in capitals"),
-        pytest.param(["spiffe://example.org/a/../b"], "a path segment", id="parent segment"),
-        pytest.param(["spiffe://example.org:1/a"], "trust domain", id="port"),
-    ],
-)
-def test_bad_spiffe_id(
-    plain: ClientCertificateVerifier, forge: Callable[..., bytes], at: datetime, *, uris: list[str], message: str
-) -> None:
-    """A certificate whose SPIFFE ID breaks the rules is refused whole, not read as something else."""
-    with pytest.raises(CertificateRefused, match=message) as refusal:
-        plain.verify(forge(names=[x509.UniformResourceIdentifier(uri) for uri in uris]), at=at)
-    assert refusal.value.facts["reason_code"] == "bad_spiffe_id"
+class TestIssuer:
+    """Where several CAs are trusted, a pattern can name the one that has to vouch."""
+
+    @pytest.fixture
+    def proofs(
+        self,
+        verifier: Callable[..., ClientCertificateVerifier],
+        ca: DevelopmentCA,
+        intermediate: DevelopmentCA,
+        deep_client: Issued,
+        at: datetime,
+    ) -> list[VerifiedClientCertificate]:
+        """The same client, below an intermediate it sent and below one that is configured."""
+        sent = verifier().verify(deep_client.der, [intermediate.der], at=at)
+        return [sent, verifier(intermediates=(intermediate,)).verify(deep_client.der, at=at)]
+
+    @pytest.mark.parametrize("which", ["anchor", "intermediate"])
+    @pytest.mark.parametrize("kind", ["sha256:", "spki:"])
+    def test_digest(
+        self,
+        proofs: list[VerifiedClientCertificate],
+        *,
+        ca: DevelopmentCA,
+        intermediate: DevelopmentCA,
+        which: str,
+        kind: str,
+    ) -> None:
+        """A fingerprint or key stands for any CA of the chain: nobody can make a namesake of it."""
+        authority = ca if which == "anchor" else intermediate
+        [issuer] = [name for name in digests(authority.der) if name.startswith(kind)]
+        pattern = IdentityPattern("deep.example.org", issuer=issuer)
+        assert [pattern.matches(proof) for proof in proofs] == [True, True]
+        assert not IdentityPattern("other.example.org", issuer=issuer).matches(proofs[0])
+
+    def test_name(self, proofs: list[VerifiedClientCertificate]) -> None:
+        """A name stands for configured CAs alone: one that a CA was given by another proves nothing."""
+        organisation = "O=Development PKI of asvs-middleware"
+        anchor = IdentityPattern("deep.example.org", issuer=f"dn:CN=Clients,{organisation}")
+        below = IdentityPattern("deep.example.org", issuer=f"dn:CN=Batch clients,{organisation}")
+        itself = IdentityPattern("deep.example.org", issuer=f"dn:CN=Deep,{organisation}")
+        assert [anchor.matches(proof) for proof in proofs] == [True, True]
+        assert [below.matches(proof) for proof in proofs] == [False, True]
+        assert [itself.matches(proof) for proof in proofs] == [False, False]
+
+    @pytest.mark.parametrize("kind", ["sha256:", "spki:"])
+    def test_another(self, proofs: list[VerifiedClientCertificate], at: datetime, kind: str) -> None:
+        """A good name from another CA does not do, nor does the client's own key."""
+        stranger = DevelopmentCA.root("Clients", at=at)
+        for der in (stranger.der, proofs[0].der):
+            [issuer] = [name for name in digests(der) if name.startswith(kind)]
+            assert not IdentityPattern("deep.example.org", issuer=issuer).matches(proofs[0])
+
+    @pytest.mark.parametrize(
+        ("issuer", "message"),
+        [
+            pytest.param("clients.example.org", "is not a CA", id="host name"),
+            pytest.param("spiffe://example.org/ca", "is not a CA", id="SPIFFE ID"),
+            pytest.param("dn:Clients", "has no attribute", id="a word"),
+            pytest.param("", "is not a host name", id="empty"),
+            pytest.param(7, "is not text", id="number"),
+        ],
+    )
+    def test_refuses(self, issuer: Any, message: str) -> None:
+        """What no CA can be called stops the start-up."""
+        with pytest.raises(ConfigurationError, match=message):
+            IdentityPattern("batch.example.org", issuer=issuer)
 
 
 def test_other_uris(plain: ClientCertificateVerifier, forge: Callable[..., bytes], at: datetime) -> None:

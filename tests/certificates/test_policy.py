@@ -2,25 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier
+from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier, IdentityPattern
 from asvs_middleware.errors import CertificateRefused, ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 
-Builder = x509.CertificateRevocationListBuilder
-PRIVATE = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\5\0")
+ED25519 = ed25519.Ed25519PrivateKey.generate().public_key()
+WEAK = rsa.generate_private_key(65537, 1024).public_key()
 
 
 @pytest.fixture
@@ -54,7 +50,8 @@ def test_compares_and_shows_paths_only(trust: Path) -> None:
     policy = ClientCertificates(trust=trust)
     assert policy == ClientCertificates(trust=trust, crls=[])
     assert hash(policy) == hash(ClientCertificates(trust=trust))
-    assert repr(policy) == f"ClientCertificates(trust={trust!r}, crls=(), intermediates=())"
+    assert repr(policy).startswith(f"ClientCertificates(trust={trust!r}, crls=(), intermediates=(), required=False")
+    assert "Certificate(" not in repr(policy)
 
 
 def test_replace_reads_again(trust: Path, client: Issued, at: datetime) -> None:
@@ -79,6 +76,8 @@ def test_replace_reads_again(trust: Path, client: Issued, at: datetime) -> None:
         pytest.param("both", "is not a CA certificate", id="a CA and a client"),
         pytest.param("no key_cert_sign", "is not a CA certificate", id="a CA that may not sign"),
         pytest.param("no constraints", "is not a CA certificate", id="no basic constraints"),
+        pytest.param("weak", "Use a CA with an RSA key of 2048 bits", id="a CA with a weak key"),
+        pytest.param("Ed25519", "whose signatures are not taken", id="a CA with a key the web PKI does not know"),
     ],
 )
 @pytest.mark.parametrize("argument", ["trust", "intermediates"])
@@ -101,6 +100,8 @@ def test_refuses_authorities(
         "both": ca.pem + client.pem,
         "no key_cert_sign": pem(forge(is_ca=True, usage="crl_sign")),
         "no constraints": pem(forge(is_ca=None, usage=None)),
+        "weak": pem(forge(is_ca=True, usage="key_cert_sign", key=WEAK)),
+        "Ed25519": pem(forge(is_ca=True, usage="key_cert_sign", key=ED25519)),
     }
     path = tmp_path / "wrong.pem"
     path.write_bytes(content if isinstance(content, bytes) else contents[content])
@@ -108,6 +109,40 @@ def test_refuses_authorities(
     with pytest.raises(ConfigurationError, match=message) as error:
         ClientCertificates(**arguments)
     assert f"ClientCertificates({argument}={path!r})" in error.value.problem
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        pytest.param({"profile": "legacy"}, "Did you mean 'legacy_cn'", id="profile misspelt"),
+        pytest.param({"profile": None}, "Choose from: legacy_cn, strict", id="no profile"),
+        pytest.param({"required": "optional"}, "neither True nor False", id="a word for yes or no"),
+        pytest.param({"required": 1}, "neither True nor False", id="a number for yes or no"),
+        pytest.param({"identities": []}, "with one or more, or leave it out", id="a list that came out empty"),
+        pytest.param({"identities": "batch.example.org"}, "is no list of identities", id="one text for a list"),
+        pytest.param({"identities": b"x"}, "is no list of identities", id="bytes"),
+        pytest.param({"identities": {"a.example"}}, "is no list of identities", id="a set"),
+        pytest.param({"identities": ["*.example.org"]}, "is not a host name", id="a wildcard"),
+        pytest.param({"identities": [7]}, "is not text", id="a number among them"),
+        pytest.param({"max_chain_depth": -1}, "Use 0 to 8", id="negative depth"),
+        pytest.param({"max_chain_depth": 9}, "Use 0 to 8", id="deeper than is searched"),
+        pytest.param({"max_chain_depth": True}, "Use 0 to 8", id="a truth for a depth"),
+    ],
+)
+def test_refuses_choices(trust: Path, choice: dict[str, Any], message: str) -> None:
+    """A choice that cannot be right stops the start-up with the fix."""
+    with pytest.raises(ConfigurationError, match=message):
+        ClientCertificates(trust=trust, **choice)
+
+
+def test_choices(trust: Path) -> None:
+    """`required` is what the handshake asks for; identities are read once, and patterns may be among them."""
+    pattern = IdentityPattern("batch.example.org", issuer="dn:CN=Clients")
+    policy = ClientCertificates(trust=trust, required=True, identities=["Ops.Example.org", pattern])
+    assert (policy.handshake_mode, ClientCertificates(trust=trust).handshake_mode) == ("required", "optional")
+    assert policy.patterns == (IdentityPattern("dns:ops.example.org"), pattern)
+    assert dataclasses.replace(policy) == policy
+    assert ClientCertificates(trust=trust).patterns == ()
 
 
 def pem(der: bytes) -> bytes:
@@ -121,8 +156,18 @@ def test_refuses_a_foreign_intermediate(trust: Path, tmp_path: Path, at: datetim
         ClientCertificates(trust=trust, intermediates=[tmp_path / "foreign.pem"])
 
 
-@pytest.mark.parametrize("argument", ["trust", "crls", "intermediates"])
-@pytest.mark.parametrize("path", ["missing.pem", ".", "\0", 7.5], ids=["missing", "folder", "NUL", "number"])
+UNREADABLE = {"missing": "missing.pem", "folder": ".", "NUL": "\0", "number": 7.5}
+
+
+@pytest.mark.parametrize(
+    ("argument", "path"),
+    [
+        pytest.param(argument, path, id=f"{argument}-{name}")
+        for argument in ("trust", "crls", "intermediates")
+        for name, path in UNREADABLE.items()
+        if (argument, name) != ("crls", "folder")  # A folder stands for the lists in it.
+    ],
+)
 def test_refuses_unreadable(trust: Path, argument: str, path: Any) -> None:
     """A file that cannot be read is named, with the argument it was given to."""
     wrong = trust.parent / path if isinstance(path, str) else path
@@ -139,217 +184,3 @@ def test_refuses_one_path_for_many(trust: Path, argument: str, paths: Any) -> No
     arguments: dict[str, Any] = {argument: paths}
     with pytest.raises(ConfigurationError, match=rf"is no list of paths. Write {argument}=\["):
         ClientCertificates(trust=trust, **arguments)
-
-
-def crl(
-    ca: DevelopmentCA,
-    at: datetime,
-    *,
-    issuer: x509.Name | None = None,
-    number: int | None = 1,
-    critical_number: bool = False,
-    extra: tuple[x509.ExtensionType, bool] | None = None,
-    entry: tuple[x509.ExtensionType, bool] | None = None,
-) -> bytes:
-    """Return a list with anything wrong."""
-    builder = Builder(issuer_name=issuer or ca.certificate.subject, last_update=at, next_update=at + timedelta(days=7))
-    if number is not None:
-        builder = builder.add_extension(x509.CRLNumber(number), critical=critical_number)
-    if extra:
-        builder = builder.add_extension(extra[0], critical=extra[1])
-    revoked = x509.RevokedCertificateBuilder(serial_number=7, revocation_date=at)
-    if entry:
-        revoked = revoked.add_extension(entry[0], critical=entry[1])
-    builder = builder.add_revoked_certificate(revoked.build())
-    return builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.DER)
-
-
-def partial(*, indirect: bool) -> x509.IssuingDistributionPoint:
-    return x509.IssuingDistributionPoint(
-        full_name=None,
-        relative_name=None,
-        only_contains_user_certs=not indirect,
-        only_contains_ca_certs=False,
-        only_some_reasons=None,
-        indirect_crl=indirect,
-        only_contains_attribute_certs=False,
-    )
-
-
-STRANGER = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Stranger")])
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        pytest.param({"number": None}, "no CRL number", id="no number"),
-        pytest.param({"critical_number": True}, r"carries 2\.5\.29\.20", id="critical number"),
-        pytest.param({"extra": (x509.DeltaCRLIndicator(1), True)}, "partial, delta or indirect", id="delta"),
-        pytest.param({"extra": (x509.DeltaCRLIndicator(1), False)}, "partial, delta or indirect", id="delta, lax"),
-        pytest.param({"extra": (partial(indirect=True), True)}, "partial, delta or indirect", id="indirect"),
-        pytest.param({"extra": (partial(indirect=False), True)}, "partial, delta or indirect", id="users only"),
-        pytest.param({"extra": (partial(indirect=False), False)}, "partial, delta or indirect", id="users only, lax"),
-        pytest.param({"extra": (PRIVATE, True)}, "not understood", id="unknown and critical"),
-        pytest.param({"entry": (PRIVATE, True)}, "an entry with a critical extension", id="unknown entry extension"),
-        pytest.param(
-            {"entry": (x509.CertificateIssuer([x509.DNSName("x")]), True)}, "it is indirect", id="entry of another"
-        ),
-        pytest.param({"issuer": STRANGER}, "signed by none", id="issuer nobody knows"),
-    ],
-)
-def test_refuses_lists(trust: Path, ca: DevelopmentCA, at: datetime, *, parts: dict[str, Any], message: str) -> None:
-    """A list that does not speak for all certificates of its issuer is refused: absence from it proves nothing."""
-    path = trust.parent / "wrong.crl"
-    path.write_bytes(crl(ca, at, **parts))
-    with pytest.raises(ConfigurationError, match=message) as error:
-        ClientCertificates(trust=trust, crls=[path])
-    assert f"ClientCertificates(crls={path!r})" in error.value.problem
-
-
-WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")  # AlgorithmIdentifier of ecdsa-with-SHA256, RFC 5758.
-WITH_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        pytest.param("next_update", b"", "has no nextUpdate", id="without end"),
-        pytest.param(WITH_SHA256, WITH_SHA1, "is signed with sha1", id="SHA-1"),
-    ],
-)
-def test_refuses_lists_no_library_makes(
-    trust: Path, ca: DevelopmentCA, at: datetime, *, old: bytes | str, new: bytes, message: str
-) -> None:
-    """A list good for ever, or signed with a broken hash: changed by hand, and signed again."""
-    if isinstance(old, str):
-        old = b"\x17\x0d" + f"{at + timedelta(days=7):%y%m%d%H%M%S}Z".encode()
-    body = x509.load_der_x509_crl(crl(ca, at)).tbs_certlist_bytes[3:].replace(old, new)
-    signed = b"\x30" + _length(len(body)) + body
-    signature = b"\0" + ca.key.sign(signed, ec.ECDSA(hashes.SHA256()))
-    algorithm = new if new == WITH_SHA1 else WITH_SHA256
-    whole = signed + algorithm + b"\x03" + _length(len(signature)) + signature
-    path = trust.parent / "odd.crl"
-    path.write_bytes(b"\x30" + _length(len(whole)) + whole)
-    with pytest.raises(ConfigurationError, match=message):
-        ClientCertificates(trust=trust, crls=[path])
-
-
-def _length(number: int) -> bytes:
-    return bytes([number]) if number < 128 else bytes([0x81, number]) if number < 256 else b"\x82" + number.to_bytes(2)
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        pytest.param({}, id="nothing special"),
-        pytest.param({"extra": (PRIVATE, False)}, id="unknown, not critical"),
-        pytest.param({"entry": (x509.CRLReason(x509.ReasonFlags.key_compromise), False)}, id="a reason"),
-    ],
-)
-def test_accepts_lists(trust: Path, ca: DevelopmentCA, at: datetime, *, parts: dict[str, Any]) -> None:
-    """What is not critical may be there."""
-    path = trust.parent / "right.crl"
-    path.write_bytes(crl(ca, at, **parts))
-    revocation = ClientCertificates(trust=trust, crls=[path]).revocation
-    assert revocation is not None
-    assert [found.serials for found in revocation.lists.values()] == [{7}]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        pytest.param(b"", "is not a certificate revocation list", id="empty"),
-        pytest.param(b"\x30\x00", "is not a certificate revocation list", id="empty sequence"),
-        pytest.param(b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----", "is not a cert", id="not DER"),
-        pytest.param("a certificate", "openssl ca -gencrl", id="a certificate"),
-        pytest.param("of a namesake", "signed by none of the given CAs", id="another key, the same name"),
-        pytest.param("of a stranger", "Add the certificate of the CA that signed it", id="a CA not given"),
-    ],
-)
-def test_refuses_what_is_no_list(
-    trust: Path, ca: DevelopmentCA, intermediate: DevelopmentCA, at: datetime, *, content: bytes | str, message: str
-) -> None:
-    """A file that is no list, or not of a CA that is given, is refused."""
-    contents = {
-        "a certificate": ca.pem,
-        "of a namesake": DevelopmentCA.root("Clients", at=at).crl(at=at).public_bytes(Encoding.PEM),
-        "of a stranger": intermediate.crl(at=at).public_bytes(Encoding.PEM),
-    }
-    path = trust.parent / "wrong.crl"
-    path.write_bytes(content if isinstance(content, bytes) else contents[content])
-    with pytest.raises(ConfigurationError, match=message):
-        ClientCertificates(trust=trust, crls=[path])
-
-
-def der_of(pem: bytes) -> bytes:
-    return x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
-
-
-@pytest.mark.parametrize(
-    "cut",
-    [
-        pytest.param(lambda new: new[:30], id="after the first line"),
-        pytest.param(lambda new: new[:200], id="in the middle"),
-        pytest.param(lambda new: new[:-5], id="in the last line"),
-        pytest.param(lambda new: new[200:], id="the head is missing"),
-        pytest.param(lambda new: new.replace(b"BEGIN", b"BEG1N"), id="another head"),
-        pytest.param(der_of, id="DER"),
-    ],
-)
-@pytest.mark.parametrize("order", [1, -1], ids=["behind", "before"])
-def test_refuses_a_file_that_was_cut_short(
-    trust: Path, ca: DevelopmentCA, client: Issued, at: datetime, *, cut: Callable[[bytes], bytes], order: int
-) -> None:
-    """v5.0.0-12.1.4: a newer list that was damaged leaves the older one, which lets the revoked client in again."""
-    old = ca.crl(at=at - timedelta(days=1)).public_bytes(Encoding.PEM)
-    new = ca.crl([client.certificate], at=at, number=2).public_bytes(Encoding.PEM)
-    path = trust.parent / "damaged.crl"
-    path.write_bytes(b"".join([old, cut(new)][::order]))
-    with pytest.raises(ConfigurationError, match=r"beside whole lists|is not a certificate revocation list"):
-        ClientCertificates(trust=trust, crls=[path])
-
-
-def test_refuses_a_list_of_a_ca_without_the_right(trust: Path, ca: DevelopmentCA, at: datetime) -> None:
-    """A CA whose key usage lacks cRLSign signs no lists (RFC 5280 section 6.3.3 f)."""
-    builder = x509.CertificateBuilder(
-        subject_name=ca.certificate.subject,
-        issuer_name=ca.certificate.subject,
-        public_key=ca.key.public_key(),
-        serial_number=1,
-        not_valid_before=at,
-        not_valid_after=at + timedelta(days=7),
-    )
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    usage = x509.KeyUsage(*(number == 5 for number in range(9)))  # keyCertSign is bit 5.
-    signed = builder.add_extension(usage, critical=True).sign(ca.key, hashes.SHA256())
-    trust.write_bytes(signed.public_bytes(Encoding.PEM))
-    path = trust.parent / "right.crl"
-    path.write_bytes(ca.crl(at=at).public_bytes(Encoding.PEM))
-    with pytest.raises(ConfigurationError, match="with the right to sign lists"):
-        ClientCertificates(trust=trust, crls=[path])
-
-
-@pytest.fixture(scope="module")
-def intact_crl(ca: DevelopmentCA, at: datetime) -> bytes:
-    return crl(ca, at)
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_changed_files(trust: Path, ca: DevelopmentCA, intact_crl: bytes, data: st.DataObject) -> None:
-    """However a file is damaged, it is refused or means what it meant: what was signed is not changed."""
-    path, intact = trust.parent / "damaged", data.draw(st.sampled_from([ca.pem, intact_crl]))
-    damaged = bytearray(intact)
-    for _ in range(data.draw(st.integers(1, 3))):
-        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(damaged)
-    try:
-        policy = ClientCertificates(trust=trust, crls=[path]) if intact != ca.pem else ClientCertificates(trust=path)
-    except ConfigurationError:
-        return
-    # The wrapping of a signature has more than one spelling: unused bits that are zero may be counted or not.
-    assert policy.revocation is None or signed_part(bytes(damaged)) == signed_part(intact)
-
-
-def signed_part(crl: bytes) -> bytes:
-    return x509.load_der_x509_crl(crl).tbs_certlist_bytes

@@ -18,8 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asvs_middleware.certificates import ClientCertificateVerifier, VerifiedCertificate
-from asvs_middleware.certificates.verifier import LARGEST, MOST_INTERMEDIATES, MOST_VERDICTS
+from asvs_middleware.certificates import ClientCertificateVerifier, VerifiedClientCertificate
+from asvs_middleware.certificates.distinguished_name import parse
+from asvs_middleware.certificates.leaf import digests
+from asvs_middleware.certificates.verdicts import MOST as MOST_VERDICTS
+from asvs_middleware.certificates.verifier import LARGEST, MOST_INTERMEDIATES
 from asvs_middleware.errors import CertificateRefused, ConfigurationError, DependencyUnavailable
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 
@@ -49,7 +52,15 @@ def test_proof(verifier: Verifier, client: Issued, ca: DevelopmentCA, at: dateti
     assert proof.thumbprint == sha256(client.der).digest()
     assert proof.not_after == client.certificate.not_valid_after_utc
     *names, fingerprint, spki = proof.identities
-    assert names == ["uri:spiffe://example.org/batch/nightly", "dns:batch.example.org", "email:Ops@example.org"]
+    assert names == [
+        "uri:spiffe://example.org/batch/nightly",
+        "dns:batch.example.org",
+        "email:Ops@example.org",
+        "dn:CN=Batch,O=Development PKI of asvs-middleware",
+    ]
+    assert (proof.source, proof.resumed, proof.checked_at) == ("tls", False, at)
+    assert proof.issuers == digests(ca.der)
+    assert proof.issuer_names == (parse("CN=Clients,O=Development PKI of asvs-middleware"),)
     assert fingerprint == f"sha256:{sha256(client.der).hexdigest()}"
     assert spki.startswith("spki:")
     assert len(spki) == len("spki:") + 44
@@ -59,8 +70,9 @@ def test_proof_shows_no_certificate(verifier: Verifier, client: Issued, at: date
     """What is logged of a proof is the start of its fingerprint and its names."""
     shown = repr(verifier().verify(client.der, at=at))
     assert shown == (
-        f"VerifiedCertificate(sha256:{sha256(client.der).hexdigest()[:16]}…, "
-        "['uri:spiffe://example.org/batch/nightly', 'dns:batch.example.org', 'email:Ops@example.org'])"
+        f"VerifiedClientCertificate(sha256:{sha256(client.der).hexdigest()[:16]}…, "
+        "['uri:spiffe://example.org/batch/nightly', 'dns:batch.example.org', 'email:Ops@example.org', "
+        "'dn:CN=Batch,O=Development PKI of asvs-middleware'], source='tls')"
     )
 
 
@@ -68,7 +80,9 @@ def test_proof_cannot_be_made_by_hand(verifier: Verifier, client: Issued, at: da
     """Neither a call nor a copy with another name in it gives a proof."""
     proof = verifier().verify(client.der, at=at)
     with pytest.raises(TypeError, match=r"comes from ClientCertificateVerifier\.verify"):
-        VerifiedCertificate(client.certificate, proof.chain, ("dns:admin.example.org",), object())
+        VerifiedClientCertificate(
+            client.certificate, proof.chain, ("dns:admin.example.org",), (), (), (), at, seal=object()
+        )
     with pytest.raises((TypeError, ValueError), match="seal"):
         dataclasses.replace(proof, identities=("dns:admin.example.org",))  # type: ignore[call-arg]
     with pytest.raises(dataclasses.FrozenInstanceError, match="identities"):
@@ -248,6 +262,19 @@ def test_hostile_chain_is_cheap(
     again = [_reissued(usurper, at) for _ in range(MOST_INTERMEDIATES - 1)]
     started = time.perf_counter()
     assert code_of(plain, forge(issuer=usurper), usurper.der, *again, at=at) == "unknown_issuer"
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("circle", [False, True], ids=["a line", "a circle"])
+def test_hostile_names_are_cheap(plain: ClientCertificateVerifier, forge: Forge, at: datetime, *, circle: bool) -> None:
+    """CAs with names of their own leave the path search one way to go, however they vouch for each other."""
+    line = [DevelopmentCA.root("0", at=at)]
+    while len(line) < MOST_INTERMEDIATES - 1:
+        line.append(line[-1].issue_authority(str(len(line)), at=at, path_length=None))
+    if circle:
+        line[0] = line[-1].issue_authority("0", at=at, path_length=None)
+    started = time.perf_counter()
+    assert code_of(plain, forge(issuer=line[-1]), *(one.der for one in line), at=at) == "unknown_issuer"
     assert time.perf_counter() - started < 1
 
 
