@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final
 
-from ..certificates import VerifiedCertificate
+from ..certificates import VerifiedClientCertificate
 from ..tokens import VerifiedToken
 from .marks import Sensitive
 
@@ -22,7 +22,7 @@ class VerifiedCaller:
     """
 
     token: VerifiedToken | None
-    certificate: VerifiedCertificate | None
+    certificate: VerifiedClientCertificate | None
     mark: Sensitive
     seal: InitVar[object]  # Not kept, so that dataclasses.replace() cannot carry it over to a forgery.
 
@@ -47,7 +47,7 @@ class VerifiedCaller:
 
 
 def verified_caller(
-    token: VerifiedToken | None, certificate: VerifiedCertificate | None, mark: Sensitive
+    token: VerifiedToken | None, certificate: VerifiedClientCertificate | None, mark: Sensitive
 ) -> VerifiedCaller:
     """Return the proof. For the guard alone, after every check of the mark has passed."""
     return VerifiedCaller(token, certificate, mark, _VERIFIED)

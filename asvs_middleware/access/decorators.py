@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..certificates import IdentityPattern
 from ..errors import ConfigurationError
 from .covers import MOUNT
 from .enforce import authorize, connection_in, pass_cover, proven
@@ -34,7 +35,7 @@ def sensitive(
     bound: Bound | None = None,
     max_age: timedelta | int | None = None,
     acr: str | Iterable[str] = (),
-    client_certificate: bool | str | Iterable[str] = False,
+    client_certificate: bool | str | IdentityPattern | Iterable[str | IdentityPattern] = False,
 ) -> Marking:
     """Let nobody reach this endpoint without a proof; stands below the route decorator.
 

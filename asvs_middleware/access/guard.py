@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from ..certificates import ClientCertificateVerifier, VerifiedCertificate
+from ..certificates import ClientCertificateVerifier, VerifiedClientCertificate
+from ..certificates.identity import required_identity
 from ..connection import Connection, presented_chain
 from ..errors import CertificateRefused, Misconfigured
 from ..tokens import (
@@ -21,6 +22,7 @@ from ..tokens import (
     missing_token,
     verify_binding,
 )
+from .admission import admitted
 from .caller import VerifiedCaller, verified_caller
 from .marks import Sensitive
 
@@ -53,30 +55,26 @@ class Guard:
         """
         at = datetime.fromtimestamp(self.clock(), UTC)
         chain = presented_chain(connection)
-        certificate = self._certificate(mark, chain, at)
+        certificate = self._certificate(mark, connection, chain, at)
         token = await self._token(mark, connection) if mark.token else None
         if token is not None:
             verify_binding(token, sha256(chain[0]).digest() if chain else None)
             _check_token(mark, token, at)
         return verified_caller(token, certificate, mark)
 
-    def _certificate(self, mark: Sensitive, chain: tuple[bytes, ...], at: datetime) -> VerifiedCertificate | None:
+    def _certificate(
+        self, mark: Sensitive, connection: Connection, chain: tuple[bytes, ...], at: datetime
+    ) -> VerifiedClientCertificate | None:
         """Verify what was shown, asked for or not: a certificate that does not hold is never passed over."""
         if self.certificates is None:
             if mark.certificate:
                 raise Misconfigured("A client certificate is asked for, and the policy has no client_certificates.")
             return None
-        if not chain:
-            if mark.certificate:
-                raise CertificateRefused("No client certificate reached the app.", code="client_certificate_missing")
-            return None
-        certificate = self.certificates.verify(chain[0], chain[1:], at=at)
-        if mark.identities and not any(pattern.matches(certificate) for pattern in mark.identities):
-            raise CertificateRefused(
-                "The certificate holds, and its identity is not one the route accepts.",
-                code="client_certificate_identity",
-                facts={"identities": ", ".join(certificate.identities[:4])},
-            )
+        certificate = admitted(self.certificates, connection, chain, at=at)
+        if certificate is not None:
+            required_identity(mark.identities, certificate)
+        elif mark.certificate:
+            raise CertificateRefused("No client certificate reached the app.", code="client_certificate_missing")
         return certificate
 
     async def _token(self, mark: Sensitive, connection: Connection) -> VerifiedToken:

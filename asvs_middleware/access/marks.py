@@ -92,7 +92,7 @@ def sensitive_mark(
     bound: Bound | None = None,
     max_age: timedelta | int | None = None,
     acr: str | Iterable[str] = (),
-    client_certificate: bool | str | Iterable[str] = False,
+    client_certificate: bool | str | IdentityPattern | Iterable[str | IdentityPattern] = False,
 ) -> Sensitive:
     """Return the mark; see `sensitive` for the arguments."""
     wanted = _texts(scopes, argument="scopes")
@@ -184,7 +184,7 @@ def _texts(given: object, *, argument: str) -> tuple[str, ...]:
 def _identities(given: object) -> tuple[IdentityPattern, ...]:
     if isinstance(given, bool):
         return ()
-    texts = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    texts = [given] if isinstance(given, str | IdentityPattern) else list(given) if isinstance(given, Iterable) else []
     if not texts:
         raise ConfigurationError(
             f"@sensitive(client_certificate={given!r}) accepts nobody.",

@@ -1,6 +1,7 @@
 """What is known about one connection: its real peer, its scheme, its host, its client certificate."""
 
 from .facts import Connection, Read, ScopeReader, connection_reader
+from .forwarded_certificates import ForwardedCertificates, ForwardedFields
 from .host import Hosts, is_public_name, parse_host
 from .live_peers import AllowedPeers
 from .networks import Networks
@@ -12,6 +13,8 @@ from .trust import TrustedProxies, dangerously_trust_any_proxy
 __all__ = [
     "AllowedPeers",
     "Connection",
+    "ForwardedCertificates",
+    "ForwardedFields",
     "Hosts",
     "Networks",
     "PeerRanges",

@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope
 
 from .claims import claims_tls
 from .field_names import WRITTEN_BY_PROXIES
+from .forwarded_certificates import CertificateFields, ForwardedCertificates, ForwardedFields
 from .glance import Glance, Ordinary, ProxiedGlance, glance_for, host_in_front, proxied_glance_for
 from .networks import UNIX, Networks
 from .notices import Notices
@@ -29,6 +30,7 @@ class Connection(NamedTuple):
         via_proxy: the transport peer is a trusted proxy, so a TLS certificate would be the proxy's own.
         authorization: every Authorization value, in order.
         claims_tls: an untrusted peer says that the client spoke TLS to it; never believed (claims.py).
+        forwarded: the client certificate a configured peer forwards; None where the handshake's own counts.
     """
 
     scope: Scope
@@ -39,6 +41,7 @@ class Connection(NamedTuple):
     via_proxy: bool
     authorization: tuple[bytes, ...]
     claims_tls: bool = False
+    forwarded: ForwardedFields | None = None
 
     def __repr__(self) -> str:
         """Name the two ends: scope and fields hold tokens, cookies and the query (v5.0.0-16.2.5)."""
@@ -91,10 +94,11 @@ class Read(Protocol):
 class ConnectionReader:
     """Reads connections, with these as trusted proxies."""
 
-    __slots__ = ("_is_proxy", "_notices", "_proxies")
+    __slots__ = ("_certificates", "_is_proxy", "_notices", "_proxies")
 
-    def __init__(self, trusted: Networks | TrustedProxies) -> None:
+    def __init__(self, trusted: Networks | TrustedProxies, forwarded: ForwardedCertificates | None = None) -> None:
         self._proxies = TrustedProxies.of(trusted)
+        self._certificates = CertificateFields(forwarded)
         self._notices = Notices(self._proxies.fields)
         # A connection brings many requests of one peer.
         self._is_proxy = lru_cache(maxsize=1024)(self._proxies.__contains__)
@@ -102,18 +106,24 @@ class ConnectionReader:
     def glance(self, ordinary: Ordinary) -> Glance:
         """Return what tells ordinary requests."""
         nobody = type(self._proxies) is TrustedProxies and not self._proxies.networks
-        return glance_for(ordinary, None if nobody else self._is_proxy)
+        facts = self._certificates.names
+        return glance_for(ordinary, None if nobody else self._is_proxy, facts=facts)
 
     def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
         """Return what tells ordinary requests through a proxy; of one family and at most one hop."""
         proxies = self._proxies
         simple = proxies.fields == "x-forwarded" and proxies.hops in {None, 1} and type(proxies) is TrustedProxies
-        return proxied_glance_for(ordinary, self._is_proxy) if simple and proxies.networks else None
+        facts = self._certificates.names
+        return proxied_glance_for(ordinary, self._is_proxy, facts=facts) if simple and proxies.networks else None
 
     def __call__(self, scope: Scope, receive: Receive) -> Connection:
         """Return everything that is known."""
         transport = read_transport(scope, receive)
-        connection, forwarded = _at_first_sight(scope, transport, via_proxy=self._is_proxy(transport.peer))
+        via_proxy = self._is_proxy(transport.peer)
+        scope, shown = self._certificates.separate(scope, transport, via_proxy=via_proxy)
+        connection, forwarded = _at_first_sight(scope, transport, via_proxy=via_proxy)
+        if shown is not None:
+            connection = connection._replace(forwarded=shown)
         if connection.via_proxy:
             return _as_the_proxy_says(connection, self._proxies, self._notices)
         if forwarded or transport.secure is not (scope.get("scheme") in _SECURE):
@@ -141,9 +151,11 @@ class ScopeReader:
         return connection._replace(secure=scope.get("scheme") in _SECURE)
 
 
-def connection_reader(trusted: Networks | TrustedProxies) -> Read:
-    """Return what reads a Connection, with these as trusted proxies."""
-    return ConnectionReader(trusted)
+def connection_reader(
+    trusted: Networks | TrustedProxies, forwarded: ForwardedCertificates | None = None
+) -> ConnectionReader:
+    """Return what reads a Connection, with these as trusted proxies, and these for client certificates."""
+    return ConnectionReader(trusted, forwarded)
 
 
 def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> tuple[Connection, bool]:

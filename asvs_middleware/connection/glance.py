@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
 from .proxies import FOR, HOST, PROTO, address_in
-from .transport import address, read_transport
+from .transport import address_of, read_transport
 
 Glance = Callable[[Scope, Receive], bytes | None]
 ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str] | None]
@@ -41,16 +41,20 @@ class Ordinary:
     value_bytes: int | None = None
 
 
-def glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None) -> Glance:
+def glance_for(
+    ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None, *, facts: Collection[bytes] = ()
+) -> Glance:
     """Return the function that gives the Host of an ordinary request and None for any other.
 
     Args:
         ordinary: what is.
         is_proxy: whether a peer is a trusted proxy; None where nobody is.
+        facts: further names of fields that are more than a glance tells.
     """
     methods, most_fields = frozenset(ordinary.methods), ordinary.fields
     most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
-    harmless = frozenset(ordinary.harmless) - _FACTS
+    telling = _FACTS.union(facts)
+    harmless = frozenset(ordinary.harmless) - telling
     seems_harmless = ordinary.seems_harmless
 
     def glance(scope: Scope, receive: Receive) -> bytes | None:
@@ -80,21 +84,25 @@ def glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None
                 continue
             if name == b"host" and host is None:
                 host = value
-            elif name in _FACTS or not seems_harmless(name):
+            elif name in telling or not seems_harmless(name):
                 return None
         return host if size <= most_bytes else None
 
     return glance
 
 
-def proxied_glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool]) -> ProxiedGlance:
+def proxied_glance_for(
+    ordinary: Ordinary, is_proxy: Callable[[str | None], bool], *, facts: Collection[bytes] = ()
+) -> ProxiedGlance:
     """Return the same for what a single trusted proxy that ends TLS passes on, in X-Forwarded-Proto and -For.
 
     It gives the Host and the client. A list, a second line, another Host than the client's: nothing for a glance.
     """
     methods, most_fields = frozenset(ordinary.methods), ordinary.fields
     most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
-    harmless = (frozenset(ordinary.harmless) | X_FORWARDED) - RFC_7239 - LOOKALIKES - {b"host", FOR, PROTO, HOST}
+    telling = _FACTS.union(facts)
+    read_closely = (RFC_7239 | LOOKALIKES | {b"host", FOR, PROTO, HOST}).union(facts)
+    harmless = (frozenset(ordinary.harmless) | X_FORWARDED) - read_closely
     seems_harmless = ordinary.seems_harmless
     node = lru_cache(maxsize=1024)(address_in)
 
@@ -128,7 +136,7 @@ def proxied_glance_for(ordinary: Ordinary, is_proxy: Callable[[str | None], bool
             elif name == HOST:
                 if value != host:
                     return None
-            elif name in _FACTS or not seems_harmless(name):
+            elif name in telling or not seems_harmless(name):
                 return None
         return (host, client) if host is not None and client is not None and secure and size <= most_bytes else None
 
@@ -140,7 +148,7 @@ def _tells_of_tls(server: Any, is_proxy: Callable[[str | None], bool] | None) ->
     probe = getattr(getattr(server, "transport", None), "get_extra_info", None)
     if probe is None or (probe("ssl_object") is None and probe("sslcontext") is None):
         return False
-    return is_proxy is None or not is_proxy(address(probe("peername")))
+    return is_proxy is None or not is_proxy(address_of(probe("peername")))
 
 
 def host_in_front(scope: Scope, _receive: Receive) -> bytes | None:

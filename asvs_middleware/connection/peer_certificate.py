@@ -2,12 +2,14 @@
 
 Read from the server's `tls` extension where there is one, else from the transport's TLS object. What comes back was
 shown, not verified: `certificates` verifies it. Behind a trusted proxy the handshake was the proxy's, so there is
-none. Not read: certificates forwarded in header fields.
+none but the one it forwards, if it is told to.
 """
 
 import ssl
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from ..errors import CertificateRefused
 from .facts import Connection
@@ -20,11 +22,36 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
 
     Raises:
         CertificateRefused: the server's `tls` extension holds something that is no certificate, or says that the
-            server could not verify it.
+            server could not verify it, or contradicts the handshake; or what a proxy forwarded is refused.
     """
+    if connection.forwarded is not None:
+        return connection.forwarded.chain()
     if connection.via_proxy:
         return ()
-    return _from_extension(connection.scope) or handshake_chain(connection.transport.tls)
+    said = _from_extension(connection.scope)
+    tls = connection.transport.tls
+    if tls is None:
+        return said
+    seen = handshake_chain(tls)
+    if said and said[0] not in seen[:1]:
+        raise CertificateRefused(
+            "The tls extension names another client certificate than the handshake.",
+            facts={"reason_code": "two_sources"},
+        )
+    return max(said, seen, key=len)  # Alike but for how much of the chain is there.
+
+
+def handshake_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the DER certificates the handshake knows of the peer, leaf first; empty when it knows none.
+
+    They are read once for each connection: no later message changes them.
+    """
+    chain = _HANDSHAKES.get(tls)
+    if chain is None:
+        leaf = tls.getpeercert(binary_form=True)
+        verified = getattr(tls, "get_verified_chain", None)  # Python 3.13; empty on a resumed session.
+        chain = _HANDSHAKES[tls] = tuple((verified() if verified else None) or ((leaf,) if leaf else ()))
+    return chain
 
 
 def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
@@ -35,9 +62,10 @@ def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
             raise CertificateRefused(
                 "The server could not verify the client certificate.", facts={"reason_code": "refused_by_server"}
             )
-        if chain:
-            return _der(chain)
-        return _der([leaf]) if leaf else ()
+        ders = tuple(map(_der, chain))
+        if leaf and ders and _der(leaf) != ders[0]:
+            raise ValueError("The leaf is not the first of the chain.")
+        return ders or ((_der(leaf),) if leaf else ())
     except (AttributeError, TypeError, ValueError) as error:  # Whatever is there has another shape than a certificate.
         raise CertificateRefused(
             "The server's tls extension holds a client certificate that cannot be read.",
@@ -45,15 +73,9 @@ def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
         ) from error
 
 
-def _der(chain: Iterable[Any]) -> tuple[bytes, ...]:
-    return tuple(one if isinstance(one, bytes) else ssl.PEM_cert_to_DER_cert(one) for one in chain)
+@lru_cache(maxsize=1024)  # The requests of one connection bring the same text.
+def _der(certificate: bytes | str) -> bytes:
+    return certificate if isinstance(certificate, bytes) else ssl.PEM_cert_to_DER_cert(certificate)
 
 
-def handshake_chain(tls: ssl.SSLObject | None) -> tuple[bytes, ...]:
-    """Return the DER certificates the handshake knows of the peer, leaf first; empty when it knows none."""
-    if tls is None:
-        return ()
-    leaf = tls.getpeercert(binary_form=True)
-    verified = getattr(tls, "get_verified_chain", None)  # Python 3.13.
-    chain = tuple(verified() or ()) if verified else ()
-    return chain or ((leaf,) if leaf else ())
+_HANDSHAKES: Final = WeakKeyDictionary[ssl.SSLObject, tuple[bytes, ...]]()

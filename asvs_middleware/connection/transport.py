@@ -34,13 +34,13 @@ def read_transport(scope: Scope, receive: Receive) -> Transport:
     probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
     if probe is None:
         client = scope.get("client")
-        return Transport(address(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None, False)
+        return Transport(address_of(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None, False)
     tls = probe("ssl_object")
-    return Transport(address(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
+    return Transport(address_of(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
 
 
-def address(peername: Any) -> str | None:
-    """Return a peer's address as text, `unix`, or None."""
+def address_of(peername: Any) -> str | None:
+    """Return the address in what a socket calls its peer; `unix` for one in the file system, None for no answer."""
     if isinstance(peername, tuple) and peername:
         return str(peername[0]).partition("%")[0]  # An IPv6 zone is the host's own business.
     return UNIX if isinstance(peername, (str, bytes)) else None

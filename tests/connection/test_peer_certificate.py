@@ -34,6 +34,7 @@ def chain(a_scope: Make, receive: Any, tls: object, *, peer: str = "192.0.2.1") 
         pytest.param({"client_cert": DER}, (DER,), id="DER leaf"),
         pytest.param({"client_cert": PEM}, (DER,), id="PEM leaf"),
         pytest.param({"client_cert": DER, "client_cert_chain": [DER, ISSUER_DER]}, (DER, ISSUER_DER), id="both"),
+        pytest.param({"client_cert": DER, "client_cert_chain": ()}, (DER,), id="DER leaf, and no chain before 3.13"),
         pytest.param({"client_cert_chain": ()}, (), id="empty chain: the client showed none"),
         pytest.param({"client_cert_chain": None, "client_cert": None}, (), id="nothing in it"),
         pytest.param({"server_cert": PEM}, (), id="the server's own is not the client's"),
@@ -60,6 +61,7 @@ def test_the_extension(a_scope: Make, receive: Any, tls: object, expected: tuple
         pytest.param(
             {"client_cert": "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"}, id="broken base64"
         ),
+        pytest.param({"client_cert": ISSUER_DER, "client_cert_chain": [DER]}, id="a leaf that is not the chain's"),
         pytest.param("text", id="the extension is a text"),
         pytest.param([PEM], id="the extension is a list"),
     ],
@@ -156,3 +158,62 @@ def test_the_leaf_alone(a_scope: Make, receive: Any, tls: Any) -> None:
     connection = read(a_scope(), receive)
     connection = connection._replace(transport=connection.transport._replace(tls=tls), via_proxy=False)
     assert presented_chain(connection) == (DER,)
+
+
+def with_tls(a_scope: Make, receive: Any, said: object, tls: Any) -> Any:
+    """Return a connection of which the server and the handshake both say something."""
+    connection = read(a_scope(extensions={"tls": said}), receive)
+    return connection._replace(transport=connection.transport._replace(tls=tls), via_proxy=False)
+
+
+class Shown:
+    """A TLS object that knows this chain, and counts how often it is asked."""
+
+    def __init__(self, *chain: bytes) -> None:
+        self.chain, self.asked = list(chain), 0
+
+    def getpeercert(self, *, binary_form: bool) -> bytes | None:
+        self.asked += 1
+        return self.chain[0] if self.chain else None
+
+    def get_verified_chain(self) -> list[bytes]:
+        return self.chain
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "expected"),
+    [
+        pytest.param([PEM, ISSUER_PEM], [DER, ISSUER_DER], (DER, ISSUER_DER), id="alike"),
+        pytest.param([PEM, ISSUER_PEM], [DER], (DER, ISSUER_DER), id="the server knows more"),
+        pytest.param([PEM], [DER, ISSUER_DER], (DER, ISSUER_DER), id="the handshake knows more"),
+        pytest.param([], [DER], (DER,), id="the server's is empty"),
+        pytest.param([], [], (), id="nobody showed one"),
+    ],
+)
+def test_two_sources_that_agree(a_scope: Make, receive: Any, said: Any, shown: Any, expected: Any) -> None:
+    """The longer chain of the same leaf."""
+    assert presented_chain(with_tls(a_scope, receive, {"client_cert_chain": said}, Shown(*shown))) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param([PEM], [ISSUER_DER], id="another leaf"),
+        pytest.param([PEM], [], id="the handshake knows of none"),
+        pytest.param([PEM, ISSUER_PEM], [ISSUER_DER, DER], id="another order"),
+    ],
+)
+def test_two_sources_that_do_not(a_scope: Make, receive: Any, said: Any, shown: Any) -> None:
+    """Whoever wrote the extension, it was not the server of this connection: neither of the two is believed."""
+    with pytest.raises(CertificateRefused, match="names another client certificate than the handshake") as error:
+        presented_chain(with_tls(a_scope, receive, {"client_cert_chain": said}, Shown(*shown)))
+    assert error.value.facts == {"reason_code": "two_sources"}
+
+
+def test_a_handshake_is_read_once(a_scope: Make, receive: Any) -> None:
+    """A connection brings many requests, and its handshake does not change; another connection is read anew."""
+    tls, other = Shown(DER), Shown(ISSUER_DER)
+    for _ in range(3):
+        assert presented_chain(with_tls(a_scope, receive, None, tls)) == (DER,)
+        assert presented_chain(with_tls(a_scope, receive, None, other)) == (ISSUER_DER,)
+    assert (tls.asked, other.asked) == (1, 1)
