@@ -1,51 +1,67 @@
-"""serve(): one process, one app, a hardened TLS port, and beside it a plaintext port that never reaches the app.
+"""serve(): a hardened TLS port, beside it a plaintext port that never reaches the app, in one process or in several.
 
 v5.0.0-12.1.1, 12.1.2, 12.1.3, 12.2.1, 13.4.6 (no Server field), 16.2.5 (no credential in the log). uvicorn does the
-HTTP. Its own handling of proxy header fields is off: the policy of the app decides which proxies count. One process
-only; several belong behind a supervisor that starts this command several times.
+HTTP. Its own handling of proxy header fields is off: the policy of the app decides which proxies count. Which of its
+settings may be chosen stands in `flags`, who runs the processes in `supervisor`, their order of events in `servers`.
 """
 
-from contextlib import suppress
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
-import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import ASGIApp
 
 from .. import events
 from ..errors import ConfigurationError
-from ..names import known
 from ..stack import Stack, stack_of
-from .extension import suite_numbers, with_tls_extension
+from ..tls import describe, guideline
+from .accept_server import guard_for
+from .again import workers_environment
+from .extension import with_tls_extension
+from .flags import passed
+from .groups import is_needed, report
 from .listeners import Listeners, listening, port_of
+from .logs import LogFormat, events_on_stderr
 from .plaintext import plaintext_app
 from .policy import ServerPolicy
-from .servers import PlaintextServer, TLSServer
-
-FREE: Final = frozenset({
-    "access_log", "backlog", "date_header", "h11_max_incomplete_event_size", "http", "limit_concurrency",
-    "limit_max_requests", "log_config", "loop", "root_path", "timeout_graceful_shutdown", "timeout_keep_alive",
-    "use_colors", "ws", "ws_max_queue", "ws_max_size", "ws_per_message_deflate", "ws_ping_interval",
-    "ws_ping_timeout",
-})  # fmt: skip
-"""The settings of uvicorn that may be passed on: none of them weakens what a policy promises."""
+from .readiness import Announcement, Log, Probe, of_process
+from .reload import Reloader
+from .servers import Lifeline, PlaintextServer, TLSServer
+from .shared_state import check_shared_state
+from .supervisor import Supervisor
+from .target import load_app
+from .unix_socket import listening_on
+from .uvicorn_settings import loaded, settings_of
+from .workers import Order
 
 PATIENCE: Final = 30
 """Seconds for requests under way once the end was asked for: whoever sends half a body must not hold it up for ever."""
 
 
-def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
-    """Serve the app until SIGTERM or SIGINT, which end both ports.
+def serve(
+    app: ASGIApp | str,
+    policy: ServerPolicy,
+    *,
+    app_dir: str = ".",
+    factory: bool = False,
+    log_format: LogFormat | None = None,
+    **uvicorn_settings: Any,
+) -> None:
+    """Serve the app until SIGTERM or SIGINT, which end both ports; a second one does not wait for requests.
 
     Args:
-        app: best one that went through `secure()`; any other gets TLS, and no policy of its own.
-        policy: ports, certificates and profile.
-        uvicorn_settings: further arguments of `uvicorn.Config`; only those in FREE. `timeout_graceful_shutdown` is
-            PATIENCE unless given.
+        app: best one that went through `secure()`; any other gets TLS, and no policy of its own. Its name, as
+            `module:attribute`, lets it be served by processes of their own: needed for several workers, and, before
+            Python 3.15, to limit the key-exchange groups.
+        policy: ports, certificates, profile and processes.
+        app_dir: where a named app's module is looked for first.
+        factory: the name is that of a function that makes the app.
+        log_format: write the events of this package to stderr; None leaves logging to the app.
+        uvicorn_settings: further arguments of `uvicorn.Config`; `flags.FLAGS` says which. `timeout_graceful_shutdown`
+            is PATIENCE unless given.
 
     Raises:
         ConfigurationError: a setting, a file, a port or a route is not right, or the app refused to start.
@@ -55,10 +71,52 @@ def serve(app: ASGIApp, policy: ServerPolicy, **uvicorn_settings: Any) -> None:
             f"serve() got a {type(policy).__name__} as policy.",
             fix="Write serve(app, ServerPolicy(certfile=..., keyfile=...)).",
         )
-    with listening(policy) as listeners:
-        server = server_for(app, policy, listeners, **uvicorn_settings)
+    settings = passed(uvicorn_settings)
+    if policy.workers > 1 and not isinstance(app, str):
+        raise ConfigurationError(
+            f"An app that is given as an object cannot be served by {policy.workers} workers: each imports its own.",
+            fix='Name it: serve("main:app", policy).',
+        )
+    with ExitStack() as entered:
+        if log_format is not None:
+            entered.enter_context(events_on_stderr(level=policy.log_level, log_format=log_format))
+        announcements = (Log(), *of_process(policy.ready_file, os.environ))
+        if isinstance(app, str) and (policy.workers > 1 or is_needed(os.environ)):
+            order = Order(
+                target=app, app_dir=app_dir, factory=factory, policy=policy, log_format=log_format, settings=settings
+            )
+            _serve_by_workers(order, announcements)
+            return
+        found = load_app(app, app_dir=app_dir, factory=factory) if isinstance(app, str) else app
+        listeners = entered.enter_context(opened(policy))
         with suppress(KeyboardInterrupt):  # uvicorn has ended in order, and raises the signal again.
-            server.run(listeners.tls)
+            run_here(found, policy, listeners, announcements=announcements, **settings)
+
+
+def run_here(
+    app: ASGIApp,
+    policy: ServerPolicy,
+    listeners: Listeners,
+    *,
+    announcements: Iterable[Announcement],
+    lifeline: Lifeline | None = None,
+    **uvicorn_settings: Any,
+) -> None:
+    """Serve the app in this process until the end.
+
+    Args:
+        app: as for serve().
+        policy: as for serve().
+        listeners: the open ports.
+        announcements: how it is said that the app is up.
+        lifeline: ends the server when it breaks.
+        uvicorn_settings: as for serve().
+
+    Raises:
+        ConfigurationError: as for serve().
+    """
+    server = server_for(app, policy, listeners, announcements=announcements, lifeline=lifeline, **uvicorn_settings)
+    server.run(listeners.tls)
     if not server.was_started:
         raise ConfigurationError("The app did not start.", fix="The log above says why.")
 
@@ -69,6 +127,8 @@ def server_for(
     listeners: Listeners,
     *,
     at: datetime | None = None,
+    announcements: Iterable[Announcement] = (Log(),),
+    lifeline: Lifeline | None = None,
     **uvicorn_settings: Any,
 ) -> TLSServer:
     """Return a server that is ready to `run(listeners.tls)`.
@@ -76,52 +136,88 @@ def server_for(
     Args:
         app: as for serve().
         policy: as for serve().
-        listeners: the open ports, from `listening(policy)`.
+        listeners: the open ports, from `opened(policy)`.
         at: the moment certificates are judged at; now unless given.
+        announcements: as for run_here().
+        lifeline: as for run_here().
         uvicorn_settings: as for serve().
 
     Raises:
         ConfigurationError: as for serve().
     """
-    for name in uvicorn_settings:
-        known(name, FREE, where="serve()")
+    settings = {"timeout_graceful_shutdown": PATIENCE, **settings_of(policy), **passed(uvicorn_settings)}
     stack = _checked_stack(app, policy)
-    context = policy.context(at or datetime.now(UTC))
-    layer = with_tls_extension(app, server_cert=_own_certificate(policy), suites=suite_numbers(context))
-    common = {
-        "interface": "asgi3",
-        # At debug uvicorn's log is that of websockets, too, which writes header fields and frames.
-        "log_level": "info" if policy.log_level == "debug" else policy.log_level,
-        "proxy_headers": False,
-        "server_header": False,
-        "timeout_graceful_shutdown": PATIENCE,
-        # The choice of uvicorn's newer releases; its older ones take an implementation that is deprecated.
-        "ws": "websockets-sansio" if find_spec("websockets") else "auto",
-        **uvicorn_settings,
-    }
+    layer, over_tls, in_force = app, dict[str, Any](), dict[str, str]()
+    reloader = _reloader(policy, stack, at=at or datetime.now(UTC))
+    if policy.over_tls:
+        context = reloader.context
+        report(context.current, guideline(policy.profile).groups)
+        in_force = describe(context.current).facts()
+        reloader.server.advise(at or datetime.now(UTC))
+        layer = with_tls_extension(app, server_cert=reloader.server.shown)
+        over_tls = {"ssl_context_factory": lambda _config, _default: context, **_http2(policy, settings)}
+    probe = Probe()
     server = TLSServer(
-        _config(layer, {**common, "ssl_context_factory": lambda _config, _default: context}),
-        facts=_facts(policy, listeners),
+        loaded(layer, {**settings, **over_tls}),
+        facts=_facts(policy, listeners) | in_force,
+        announcements=(probe, *announcements),
+        lifeline=lifeline,
+        reloader=reloader,
+        drain=policy.drain.total_seconds(),
+    )
+    server.guard = guard_for(
+        policy, proxies=() if stack is None else stack.policy.proxies.networks, idle=settings.get("timeout_keep_alive")
     )
     if listeners.plaintext:
         https_port = policy.public_port or port_of(listeners.tls)
         policy_of_app, peers = (None, None) if stack is None else (stack.policy, stack.peers)
         gates = plaintext_app(policy_of_app, https_port=https_port, peers=peers)
-        server.beside = PlaintextServer(_config(gates, {**common, "lifespan": "off"})), listeners.plaintext
+        if policy.ready_path is not None:
+            gates = probe.before(gates, policy.ready_path)
+        plaintext = PlaintextServer(loaded(gates, {**settings, "lifespan": "off"}))
+        plaintext.guard = server.guard
+        server.beside = plaintext, listeners.plaintext
     return server
 
 
-def _config(app: ASGIApp, settings: dict[str, Any]) -> uvicorn.Config:
-    """Return the loaded configuration, so that what cannot be loaded stops the start."""
-    config = uvicorn.Config(app, **settings)
-    try:
-        config.load()
-        config.get_loop_factory()
-    except ImportError as error:
+@contextmanager
+def opened(policy: ServerPolicy) -> Iterator[Listeners]:
+    """Open the ports of the policy, or its unix socket, and close them at the end."""
+    if policy.uds is None:
+        with listening(policy) as listeners:
+            yield listeners
+        return
+    with listening_on(policy.uds, mode=policy.uds_mode) as one:
+        yield Listeners([one], [])
+
+
+def _serve_by_workers(order: Order, announcements: Iterable[Announcement]) -> None:
+    policy = order.policy
+    if policy.over_tls:
+        policy.context(datetime.now(UTC))  # A wrong file is said once, and before a process is started.
+    with opened(policy) as listeners, suppress(KeyboardInterrupt):
+        Supervisor(
+            order.on(listeners),
+            listeners,
+            environ=partial(workers_environment, policy),
+            announcements=announcements,
+            grace=_grace(order),
+        ).run()
+
+
+def _grace(order: Order) -> float | None:
+    seconds = order.settings.get("timeout_graceful_shutdown", PATIENCE)
+    return None if seconds is None else seconds + order.policy.drain.total_seconds()
+
+
+def _http2(policy: ServerPolicy, settings: dict[str, Any]) -> dict[str, Any]:
+    if not policy.http2:
+        return {}
+    if settings.get("http", "zttp") not in {"zttp", "auto"}:
         raise ConfigurationError(
-            f"A setting of uvicorn needs {error.name!r}, which is not installed.", fix='Install it, or use "auto".'
-        ) from error
-    return config
+            f"HTTP/2 is spoken by zttp, and http is {settings['http']!r}.", fix='Drop http (--http), or say "zttp".'
+        )
+    return {"http": "zttp", "http2": True}
 
 
 def _checked_stack(app: ASGIApp, policy: ServerPolicy) -> Stack | None:
@@ -136,26 +232,41 @@ def _checked_stack(app: ASGIApp, policy: ServerPolicy) -> Stack | None:
             requirement="v5.0.0-8.3.1",
         )
         return None
-    verifies = stack.policy.client_certificates or stack.policy.required_peer_certificate
-    if verifies is not None and policy.client_ca is None:
+    by_clients = stack.policy.client_certificates is not None and stack.policy.forwarded_certificates is None
+    asks = by_clients or stack.policy.required_peer_certificate is not None
+    if asks and policy.client_ca is None and policy.over_tls:
         raise ConfigurationError(
             "The app verifies client certificates, and this server would never ask a client for one.",
             fix="Name the CAs of your clients with client_ca (--client-ca).",
         )
+    clients = stack.policy.client_certificates if asks and policy.over_tls else None
+    if clients is not None and clients.handshake_mode == "required" != policy.client_certificates:
+        raise ConfigurationError(
+            "The app serves nobody without a client certificate, and this server's handshake lets them pass.",
+            fix='Choose client_certificates="required" (--client-certificates required).',
+        )
+    if not policy.over_tls and "unix" not in stack.policy.proxies:
+        raise ConfigurationError(
+            "The app trusts no proxy on a unix socket, and would refuse every request as plaintext.",
+            fix='Add "unix" to SecurityPolicy(trusted_proxies=[...]), or give certfile and keyfile.',
+        )
+    check_shared_state(stack.policy, workers=policy.workers)
     stack.check()
     return stack
 
 
-def _own_certificate(policy: ServerPolicy) -> str:
-    chain = x509.load_pem_x509_certificates(Path(policy.certfile).read_bytes())
-    return chain[0].public_bytes(Encoding.PEM).decode("ascii")
+def _reloader(policy: ServerPolicy, stack: Stack | None, *, at: datetime) -> Reloader:
+    if stack is None:
+        return Reloader.of(policy, verifier=None, at=at)
+    return Reloader.of(policy, verifier=stack.guard.certificates, hosts=stack.policy.hosts, at=at)
 
 
 def _facts(policy: ServerPolicy, listeners: Listeners) -> dict[str, str | int | None]:
     host = f"[{policy.host}]" if ":" in policy.host else policy.host
+    where = f"https://{host}:{port_of(listeners.tls)}" if policy.uds is None else f"unix:{os.fspath(policy.uds)}"
     return {
-        "url": f"https://{host}:{port_of(listeners.tls)}",
+        "url": where,
         "plaintext_url": f"http://{host}:{port_of(listeners.plaintext)}" if listeners.plaintext else None,
-        "profile": policy.profile,
+        "profile": policy.profile if policy.over_tls else None,
         "client_certificates": policy.client_certificates if policy.client_ca is not None else "none",
     }

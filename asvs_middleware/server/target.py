@@ -4,6 +4,7 @@ What the module itself raises while it is imported is not touched: its traceback
 """
 
 import sys
+import tomllib
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import signature
@@ -39,6 +40,34 @@ def load_app(target: str, *, app_dir: str = ".", factory: bool = False) -> ASGIA
         f"{target!r} is a {type(found).__name__}, and no ASGI app.",
         fix="It looks like a factory: add --factory." if is_factory else "Name a FastAPI, Starlette or other ASGI app.",
     )
+
+
+def entrypoint(folder: str = ".") -> str:
+    """Return the app that `[tool.fastapi] entrypoint` names in pyproject.toml, as FastAPI's own command reads it.
+
+    Args:
+        folder: where pyproject.toml is looked for.
+
+    Raises:
+        ConfigurationError: it is not there, cannot be read, or names none.
+    """
+    path = Path(folder) / "pyproject.toml"
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        settings = {}
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.", fix="Name TARGET, such as main:app.") from error
+    tool = settings.get("tool")
+    section = tool.get("fastapi") if isinstance(tool, dict) else None
+    named = section.get("entrypoint") if isinstance(section, dict) else None
+    if not isinstance(named, str):
+        raise ConfigurationError(
+            "There is no TARGET.",
+            fix='Write module:attribute, such as main:app, or set [tool.fastapi] entrypoint = "main:app" in '
+            "pyproject.toml.",
+        )
+    return named
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -164,18 +164,8 @@ def handshake(pki: Path) -> ssl.SSLObject:
     return far
 
 
-@pytest.mark.parametrize(
-    ("scope", "expected"),
-    [
-        pytest.param({"type": "lifespan"}, None, id="lifespan"),
-        pytest.param({"type": "http", "extensions": {"tls": {"by": "server"}}}, {"by": "server"}, id="provided"),
-        pytest.param({"type": "http", "extensions": None}, 6, id="extensions is None"),
-        pytest.param({"type": "websocket", "extensions": {"other": {}}}, 6, id="beside another"),
-        pytest.param({"type": "unknown"}, None, id="another type of scope"),
-    ],
-)
-def test_where_it_is_written(scope: Scope, expected: Any, pki: Path) -> None:
-    """Only where a request is, never over the server's own, and never into the server's dict."""
+def written(scope: Scope, pki: Path, **given: Any) -> Any:
+    """Return the extension an app sees in this scope, on a TLS connection without a client certificate."""
     seen: list[Scope] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -185,10 +175,73 @@ def test_where_it_is_written(scope: Scope, expected: Any, pki: Path) -> None:
 
     before = str(scope)
     receive = Connected(handshake(pki)).receive
-    anyio.run(with_tls_extension(app, server_cert=None, suites={}), scope, receive, send)  # type: ignore[arg-type]
-    found = (seen[0].get("extensions") or {}).get("tls")
-    assert (len(found) if expected == 6 else found) == expected
+    anyio.run(with_tls_extension(app, **given), scope, receive, send)  # type: ignore[arg-type]
     assert str(scope) == before
+    return (seen[0].get("extensions") or {}).get("tls")
+
+
+@pytest.mark.parametrize(
+    ("scope", "members"),
+    [
+        pytest.param({"type": "lifespan"}, None, id="lifespan"),
+        pytest.param({"type": "http", "extensions": None}, 6, id="extensions is None"),
+        pytest.param({"type": "websocket", "extensions": {"other": {}}}, 6, id="beside another"),
+        pytest.param({"type": "http", "extensions": {"tls": None}}, 6, id="the server's is None"),
+        pytest.param({"type": "unknown"}, None, id="another type of scope"),
+    ],
+)
+def test_where_it_is_written(scope: Scope, members: int | None, pki: Path) -> None:
+    """Only where a request is, and never into the server's dict."""
+    found = written(scope, pki)
+    assert (found if members is None else len(found)) == members
+
+
+@pytest.mark.parametrize(
+    ("theirs", "stays"),
+    [
+        pytest.param(
+            {"server_cert": "S", "client_cert_chain": ["C"], "client_cert_name": "CN=c", "tls_version": 1},
+            {"server_cert": "S", "client_cert_chain": ["C"], "client_cert_name": "CN=c", "tls_version": 1},
+            id="version 0.2",
+        ),
+        pytest.param({"client_cert_chain": ("C",), "spec_version": "0.3"}, {"client_cert_chain": ("C",)}, id="a chain"),
+        pytest.param({"client_cert": b"D"}, {"client_cert": b"D", "client_cert_chain": ()}, id="a leaf"),
+        pytest.param({"client_cert_chain": ()}, {"client_cert_chain": ()}, id="a chain that is empty"),
+        pytest.param({"client_cert_error": "expired"}, {"client_cert_error": "expired"}, id="a fault"),
+    ],
+)
+def test_what_the_server_says_stays(theirs: dict[str, Any], stays: dict[str, Any], pki: Path) -> None:
+    """All shapes proposed so far are kept, and filled up to version 0.2."""
+    found = written({"type": "http", "extensions": {"tls": theirs}}, pki)
+    assert found.keys() == KEYS | theirs.keys()
+    assert {name: found[name] for name in stays} == stays
+    assert found["cipher_suite"] == 0x1302
+
+
+def test_plaintext_has_none() -> None:
+    """The extension is forbidden where no TLS is spoken."""
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    async def nothing(*_: Any) -> Any: ...
+
+    anyio.run(with_tls_extension(app), {"type": "http", "scheme": "http"}, nothing, nothing)  # type: ignore[arg-type]
+    assert "extensions" not in seen[0]
+
+
+def test_what_is_no_mapping_is_left(pki: Path) -> None:
+    """What has no shape at all is not repaired: whoever reads the certificate refuses it."""
+    assert written({"type": "http", "extensions": {"tls": "spoilt"}}, pki) == "spoilt"
+
+
+def test_the_servers_own_certificate(pki: Path) -> None:
+    """As text, or asked for by connection: the files may be exchanged while others are open."""
+    scope = {"type": "http"}
+    assert written(scope, pki)["server_cert"] is None
+    assert written(scope, pki, server_cert="PEM")["server_cert"] == "PEM"
+    assert written(scope, pki, server_cert=lambda tls: tls.version())["server_cert"] == "TLSv1.3"
 
 
 @given(st.binary(max_size=64))

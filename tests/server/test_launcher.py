@@ -168,8 +168,14 @@ def verifying(pki: Path) -> Starlette:
         pytest.param(an_app, {"keyfile": "none.key"}, {}, "keyfile='none.key' cannot be read", id="no key"),
         pytest.param(not_marked, {}, {}, "/forgotten", id="a route without a mark"),
         pytest.param(verifying, {}, {}, "never ask.*--client-ca", id="certificates nobody is asked for"),
-        pytest.param(an_app, {}, {"proxy_headers": True}, "does not know 'proxy_headers'", id="what would weaken"),
-        pytest.param(an_app, {}, {"ssl_ciphers": "ALL"}, "does not know 'ssl_ciphers'", id="TLS by the back door"),
+        pytest.param(an_app, {}, {"proxy_headers": True}, "is refused.*trusted_proxies", id="what would weaken"),
+        pytest.param(
+            an_app,
+            {},
+            {"ssl_ciphers": "ALL"},
+            "ssl_ciphers .*is refused. TLS follows the profile",
+            id="TLS by the back door",
+        ),
         pytest.param(an_app, {}, {"loop": "uvloop"}, "needs 'uvloop', which is not installed", id="a missing loop"),
     ],
 )
@@ -204,7 +210,7 @@ def test_an_app_that_fails_to_start(pki: Path, caplog: Any, capsys: Any) -> None
 
 
 def test_sigint_ends_both_ports_in_order(pki: Path, caplog: Any) -> None:
-    """Ctrl+C: the app is shut down, serve() returns, and the handlers of the process are as before."""
+    """SIGHUP: files are read again. Ctrl+C: the app is shut down, serve() returns, handlers are as before."""
     caplog.set_level("INFO", logger="asvs_middleware")
     lifespan: list[str] = []
 
@@ -218,6 +224,9 @@ def test_sigint_ends_both_ports_in_order(pki: Path, caplog: Any) -> None:
 
     def interrupt() -> None:
         while not [record for record in caplog.records if record.message == "sys_startup"]:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while not [record for record in caplog.records if record.message == "reloaded"]:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 

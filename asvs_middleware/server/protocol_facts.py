@@ -1,0 +1,28 @@
+"""What uvicorn's protocols tell of the requests on their connection: `cycle`, or `cycles` in HTTP/2.
+
+These are public names, and not documented. Where neither is there a connection counts as busy: then only uvicorn's own
+timer ends an idle one, and no deadline is made up for it.
+"""
+
+from typing import Any
+
+
+def speaks_http(protocol: Any) -> bool:
+    """Return whether it is one that answers requests, and not a WebSocket's."""
+    return hasattr(protocol, "cycle") or hasattr(protocol, "cycles")
+
+
+def under_way(protocol: Any) -> bool:
+    """Return whether a request is answered just now; a protocol that does not say is taken to be busy."""
+    cycles = getattr(protocol, "cycles", None)
+    if cycles is not None:
+        return bool(cycles)
+    cycle = getattr(protocol, "cycle", protocol)
+    return cycle is not None and not getattr(cycle, "response_complete", False)
+
+
+def owes_body(protocol: Any) -> bool:
+    """Return whether the body of a request under way has not ended."""
+    cycles = getattr(protocol, "cycles", None)
+    of = (getattr(protocol, "cycle", None),) if cycles is None else cycles.values()
+    return any(getattr(cycle, "more_body", False) for cycle in of)

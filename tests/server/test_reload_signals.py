@@ -1,0 +1,146 @@
+"""Reload in the command as it is deployed: by itself, on SIGHUP, in one process and in two."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asvs_middleware import SecurityPolicy, secure
+from asvs_middleware.server import ServerPolicy
+from asvs_middleware.server.launcher import server_for
+from asvs_middleware.server.listeners import Listeners
+from asvs_middleware.stack import stack_of
+
+APP = """
+import os
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from asvs_middleware import ClientCertificates, SecurityPolicy, public, secure, sensitive
+
+@public(reason="a page for the tests")
+async def home(request):
+    return PlainTextResponse(str(os.getpid()))
+
+@sensitive(client_certificate="spiffe://example.org/batch")
+async def batch(request):
+    return PlainTextResponse("batch")
+
+app = secure(
+    Starlette(routes=[Route("/", home), Route("/batch", batch)]),
+    SecurityPolicy.api(
+        hosts=["localhost"],
+        client_certificates=ClientCertificates(trust="clients-ca.pem", crls=["clients.crl"]),
+    ),
+)
+"""
+
+
+class Program:
+    """`asvs serve`, running."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Any, port: int, log: Path) -> None:
+        self.process, self.folder, self.port, self.log = process, folder, port, log
+
+    def ask(self, path: str, client: str | None = None) -> tuple[int, str, str]:
+        """Return status, body and who issued the server's certificate, over a new connection."""
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        with self.folder.context(client).wrap_socket(raw, server_hostname="localhost") as connection:
+            request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            connection.sendall(request.encode())
+            issuer = dict(part for group in connection.getpeercert()["issuer"] for part in group)["commonName"]
+            answer = b""
+            while part := connection.recv(4096):
+                answer += part
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), body.decode(), issuer
+
+    def issuers(self) -> set[str]:
+        """Ask often enough to reach every process."""
+        return {self.ask("/")[2] for _ in range(10)}
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] in names]
+
+
+@contextmanager
+def program(folder: Any, *options: str) -> Iterator[Program]:
+    (folder.path / "reloaded_app.py").write_text(APP)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log, ready = folder.path / "log", folder.path / "ready"
+    files = ["--certfile", "server.pem", "--keyfile", "server.key", "--client-ca", "clients-ca.pem"]
+    command = [sys.executable, "-m", "asvs_middleware", "serve", "reloaded_app:app", *files, "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--ready-file", str(ready), "--log-format", "json", *options]
+    with log.open("wb") as output, subprocess.Popen(command, cwd=folder.path, stderr=output) as process:
+        try:
+            until(lambda: ready.exists() or process.poll() is not None)
+            assert process.poll() is None, log.read_text()
+            yield Program(process, folder, port, log)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def until(true: Callable[[], Any], seconds: float = 20) -> Any:
+    """Wait for it."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, "It took too long."
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on this system")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sighup(workers: int, folder: Any) -> None:
+    """Each process has the new certificate, list and CA in force at once; a bad pair changes none, and ends none."""
+    with program(folder, "--workers", str(workers), "--reload-every", "0") as running:
+        assert running.issuers() == {"Servers a"}
+        assert running.ask("/batch", "a")[0] == 200
+        folder.serve("b")
+        folder.revoke(("a", folder.client["a"]))
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: len(running.events("reloaded")) == workers)
+        assert running.issuers() == {"Servers b"}
+        assert running.ask("/batch", "a")[0] == 403
+        folder.write("server.key", folder.server("a").key_pem)
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: len(running.events("reload_failed")) == workers)
+        assert running.issuers() == {"Servers b"}
+        assert len({event["pid"] for event in running.events("reloaded", "reload_failed")}) == workers
+        assert not running.events("sys_crash")
+
+
+def test_by_itself(folder: Any) -> None:
+    """Nobody has to ask: what changed, and has come to rest, is in force a moment later."""
+    with program(folder, "--reload-every", "1") as running:
+        folder.serve("b")
+        until(lambda: running.events("reloaded"))
+        assert running.issuers() == {"Servers b"}
+        (event,) = running.events("reloaded")
+        assert event["asked"] is False
+
+
+def test_behind_a_proxy_on_a_unix_socket(folder: Any, tmp_path: Path) -> None:
+    """There is no TLS of ours then; the app's own list of revoked clients is reloaded all the same."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    choices = {"hosts": ["localhost"], "trusted_proxies": ["unix"], "default": "allow"}
+    secured = secure(app, SecurityPolicy.api(client_certificates=folder.certificates, **choices))
+    server = server_for(secured, ServerPolicy(uds=tmp_path / "socket"), Listeners([], []), at=folder.now)
+    before = stack_of(secured).guard.certificates.policy
+    folder.revoke(("a", folder.client["a"]))
+    server.reloader.look(asked=True)
+    assert stack_of(secured).guard.certificates.policy is not before
+    assert server.config.ssl is None
