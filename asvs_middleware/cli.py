@@ -6,17 +6,28 @@ Python gives it, 1.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shlex import quote
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
 from . import __version__
 from .errors import ConfigurationError
+from .server.flags import as_options
+
+ARGUMENTS: Final = "asvs_middleware.arguments"
+
+
+def _octal(_ctx: click.Context, _parameter: click.Parameter, mode: str) -> int:
+    try:
+        return int(mode, 8)
+    except ValueError:
+        raise click.BadParameter(f"{mode!r} is no mode such as 660.") from None
 
 
 class NotRight(click.ClickException):
@@ -32,10 +43,13 @@ class NotRight(click.ClickException):
 class OneLine(click.Group):
     """Commands whose failures are one line, be it their arguments or what they name."""
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the arguments in front of the command."""
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        """Read the arguments in front of the command; all of them are kept, to tell a program from a call."""
+        given = list(args)
         with _in_one_line():
-            return super().make_context(*args, **extra)
+            context = super().make_context(info_name, args, *rest, **extra)
+        context.meta[ARGUMENTS] = given
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Read the arguments of the command, and run it."""
@@ -61,13 +75,22 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option("--app-dir", default=".", show_default=True, help="Folder TARGET's module is looked for in first.")
 @click.option("--factory", is_flag=True, help="TARGET is a function that makes the app.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on.")
 @click.option("--port", type=int, default=8443, show_default=True, help="Port for TLS; 0 takes any that is free.")
-@click.option("--certfile", required=True, help="PEM: the server's certificate, then the intermediate ones.")
-@click.option("--keyfile", required=True, help="PEM; ASVS_KEYFILE_PASSWORD holds its password, if it has one.")
+@click.option("--certfile", help="PEM: the server's certificate, then the intermediate ones; only --uds needs none.")
+@click.option("--keyfile", help="PEM; ASVS_KEYFILE_PASSWORD holds its password, if it has one.")
+@click.option("--keyfile-password-file", help="A file with the password of the keys, in one line.")
+@click.option(
+    "--other-certificate",
+    "other_certificates",
+    nargs=2,
+    multiple=True,
+    metavar="CERTFILE KEYFILE",
+    help="A further pair with another kind of key: RSA beside ECDSA.",
+)
 @click.option("--client-ca", help="PEM: the CAs whose client certificates are accepted.")
 @click.option(
     "--client-certificates",
@@ -79,6 +102,28 @@ def main() -> None:
 @click.option("--redirect-port", type=int, help="Port for plaintext: pages are redirected, all else is refused.")
 @click.option("--public-port", type=int, help="The TLS port clients see, if it is not --port.")
 @click.option("--profile", default="intermediate-6.0", show_default=True, help="TLS guideline to follow.")
+@click.option("--http2", is_flag=True, help="Offer HTTP/2 as well; needs zttp.")
+@click.option(
+    "--reload-every",
+    type=click.IntRange(0, 3600),
+    default=5,
+    show_default=True,
+    help="Seconds between two looks whether a certificate, key or list has changed; 0 waits for SIGHUP.",
+)
+@click.option(
+    "--workers", type=int, default=1, show_default=True, envvar="WEB_CONCURRENCY", help="How many processes serve."
+)
+@click.option("--uds", help="A unix socket in place of the ports, for a proxy on this machine.")
+@click.option("--uds-mode", callback=_octal, default="660", show_default=True, help="Its permissions, in octal.")
+@click.option("--ready-file", help="A file that is there while the app is up.")
+@click.option("--ready-path", help="A path of the plaintext port: 200 while the app is up, 503 before it stops.")
+@click.option(
+    "--drain",
+    type=click.FloatRange(0, 300),
+    default=0.0,
+    show_default=True,
+    help="Seconds requests are still taken once it is no more ready.",
+)
 @click.option("--log-level", default="info", show_default=True, help="critical, error, warning, info or debug.")
 @click.option(
     "--log-format",
@@ -87,16 +132,45 @@ def main() -> None:
     show_default=True,
     help="How security events are written to stderr.",
 )
-def serve(target: str, app_dir: str, factory: bool, log_format: Any, **choices: Any) -> None:
-    """Serve TARGET (module:attribute) over hardened TLS."""
+@as_options(click.option)
+@click.pass_context
+def serve(
+    ctx: click.Context, /, target: str | None, app_dir: str, factory: bool, log_format: Any, **choices: Any
+) -> None:
+    """Serve TARGET (module:attribute) over hardened TLS.
+
+    Without TARGET it is the entrypoint that pyproject.toml names for FastAPI.
+    """
+    from .server.again import started_again
+    from .server.flags import FLAGS, passed
+    from .server.policy import ServerPolicy
+    from .server.target import entrypoint, load_app
+
+    given = {flag.name: choices.pop(flag.name) for flag in FLAGS if flag.name in choices and flag.verdict != "ours"}
+    settings = passed({name: setting for name, setting in given.items() if setting not in (None, ())})
+    target = target or entrypoint()
+    for name in ("certfile", "keyfile"):
+        if choices[name] is None and choices["uds"] is None:
+            raise click.UsageError(f"Missing option '--{name}'.", ctx)
+    policy = ServerPolicy(
+        keyfile_password=os.environ.get("ASVS_KEYFILE_PASSWORD"),
+        drain=timedelta(seconds=choices.pop("drain")),
+        reload_every=timedelta(seconds=choices.pop("reload_every")),
+        **choices,
+    )
+    where: dict[str, Any] = {"app_dir": app_dir, "factory": factory}
+    if policy.workers == 1:
+        started_again(policy, as_program=ctx.find_root().meta[ARGUMENTS] == sys.argv[1:])
+
+    # uvicorn is slow to load: not in a process that is about to be replaced.
     from .server.launcher import serve as serve_app
     from .server.logs import events_on_stderr
-    from .server.policy import ServerPolicy
-    from .server.target import load_app
 
-    policy = ServerPolicy(keyfile_password=os.environ.get("ASVS_KEYFILE_PASSWORD"), **choices)
-    with events_on_stderr(level=policy.log_level, log_format=log_format):
-        serve_app(load_app(target, app_dir=app_dir, factory=factory), policy)
+    if policy.workers > 1:
+        serve_app(target, policy, log_format=log_format, **where, **settings)
+    else:
+        with events_on_stderr(level=policy.log_level, log_format=log_format):
+            serve_app(load_app(target, **where), policy, **settings)
 
 
 @main.command()

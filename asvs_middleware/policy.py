@@ -9,7 +9,7 @@ from typing import Literal, Self, TypedDict, Unpack
 
 from .access import Documentation, Marking, PrefixMarks
 from .certificates import ClientCertificates, PeerCertificate
-from .connection import AllowedPeers, Hosts, PeerRanges, TrustedProxies
+from .connection import AllowedPeers, ForwardedCertificates, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
 from .headers import HeaderSet, HeadersPolicy, header_set
 from .headers.presets import of_kind
@@ -41,6 +41,7 @@ class Choices(TypedDict, total=False):
     required_peer_certificate: PeerCertificate | None
     tokens: Tokens | None
     client_certificates: ClientCertificates | None
+    forwarded_certificates: ForwardedCertificates | None
     default: Default
     marks: Mapping[str, Marking]
     docs: Documentation
@@ -66,6 +67,7 @@ class SecurityPolicy:
         required_peer_certificate: the certificate every peer has to show, such as a CDN's own.
         tokens: which access tokens are accepted.
         client_certificates: which client certificates are accepted.
+        forwarded_certificates: the proxies that end TLS for clients with certificates, and how they forward those.
         default: `deny` refuses an endpoint that carries no mark; `allow` serves it.
         marks: sensitive(...) or public(...) by path prefix, such as "/admin/", for all that is below it.
         docs: FastAPI's documentation pages: `off`, `public` or `sensitive`.
@@ -90,6 +92,7 @@ class SecurityPolicy:
     required_peer_certificate: PeerCertificate | None = None
     tokens: Tokens | None = None
     client_certificates: ClientCertificates | None = None
+    forwarded_certificates: ForwardedCertificates | None = None
     default: Default = "deny"
     marks: Mapping[str, Marking] = field(default_factory=dict)
     docs: Documentation = "off"
@@ -135,6 +138,12 @@ class SecurityPolicy:
             ClientCertificates,
             'client_certificates=ClientCertificates(trust="clients-ca.pem")',
         )
+        _is(
+            "forwarded_certificates",
+            self.forwarded_certificates,
+            ForwardedCertificates,
+            'forwarded_certificates=ForwardedCertificates("rfc9440", peers=["10.0.0.7"])',
+        )
         _is("headers", self.headers, HeadersPolicy, "headers=HeadersPolicy(...)", optional=False)
         _is("hosts", self.hosts, Collection, 'hosts=["api.example.com"]', optional=False)
         _is(
@@ -172,6 +181,8 @@ class SecurityPolicy:
         object.__setattr__(self, "served_hosts", Hosts(self.hosts))
         check_https_port(self.https_port, self.served_hosts, argument="SecurityPolicy(https_port)")
         object.__setattr__(self, "proxies", TrustedProxies.of(self.trusted_proxies))
+        if self.forwarded_certificates is not None:
+            self._check_forwarding(self.forwarded_certificates)
         object.__setattr__(self, "peers", None if self.allowed_peers is None else AllowedPeers(self.allowed_peers))
         object.__setattr__(self, "api_headers", header_set("api", self._headers_of("api"), level=self.level))
         object.__setattr__(self, "web_headers", header_set("web", self._headers_of("web"), level=self.level))
@@ -201,6 +212,19 @@ class SecurityPolicy:
             return self.cross_origin.dangerously_accept_requests is None
         # Browsers put cookies and client certificates on a request by themselves, access tokens never.
         return self.preset != "api" or self.client_certificates is not None
+
+    def _check_forwarding(self, forwarded: ForwardedCertificates) -> None:
+        if self.client_certificates is None:
+            raise ConfigurationError(
+                "SecurityPolicy(forwarded_certificates=...) has nothing to verify the certificates with.",
+                fix='Add client_certificates=ClientCertificates(trust="clients-ca.pem").',
+            )
+        believes_anybody = None in self.proxies
+        if not believes_anybody and (strangers := forwarded.peers_outside(self.proxies.networks)):
+            raise ConfigurationError(
+                f"SecurityPolicy(forwarded_certificates=...) believes {strangers[0]!r}, which is no trusted proxy.",
+                fix=f"Add {strangers[0]!r} to trusted_proxies.",
+            )
 
     def _headers_of(self, kind: Literal["api", "web"]) -> HeadersPolicy:
         return of_kind(self.headers, kind, mixed=self.preset == "mixed")

@@ -30,6 +30,7 @@ from .access import (
 )
 from .access.enforce import SECURED
 from .access.marks import Place
+from .access.port import shut
 from .access.routers import router_of
 from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
@@ -135,7 +136,7 @@ class Stack:
         self._checked = self._announced = False
         self._partners = CrossOriginRoutes(lambda: (self.entries(), applications(self.app)))
         self._waived: dict[tuple[str, str], frozenset[Place]] = {}
-        self._read = connection_reader(policy.proxies)
+        self._read = connection_reader(policy.proxies, policy.forwarded_certificates)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return the layer with the app inside."""
@@ -163,8 +164,9 @@ class Stack:
 
     def _fused(self, app: ASGIApp, live: ASGIApp) -> ASGIApp:
         policy = self.policy
+        certificates = policy.client_certificates
         return fuse(
-            app,
+            shut(app, self.guard) if certificates is not None and certificates.required else app,
             read=self._read,
             dress=inbound_dress(policy, self.headers.start(self.app)),
             gates=(

@@ -65,7 +65,8 @@ class PeerLock:
             self._peers.watch.stop()
 
     def _verify(self, verifier: ClientCertificateVerifier, connection: Connection) -> None:
-        chain = handshake_chain(connection.transport.tls)
+        tls = connection.transport.tls
+        chain = () if tls is None else handshake_chain(tls)
         if not chain:
             raise PeerRefused("The peer showed no certificate in the handshake with this server.")
         try:

@@ -23,7 +23,7 @@ from .outgoing import making_clients
 from .routes import on_many_routes, on_ten_routes
 from .served import measured_served
 from .stacked import fused_and_stacked
-from .verification import of_certificates, of_tokens
+from .verification import of_certificates, of_chains, of_tokens
 
 SECTIONS = {
     "raw": on_a_raw_app,
@@ -32,6 +32,7 @@ SECTIONS = {
     "many-routes": on_many_routes,
     "tokens": of_tokens,
     "certificates": of_certificates,
+    "chains": of_chains,
     "clients": making_clients,
     "networks": on_networks,
     "connections": on_connections,

@@ -9,7 +9,7 @@ from tests.benchmarks.harness import Row, Section, Variant, measure, rows
 from tests.benchmarks.layers import answering, bare, floor, on_a_raw_app, peers
 from tests.benchmarks.outgoing import making_clients
 from tests.benchmarks.routes import on_ten_routes
-from tests.benchmarks.verification import of_certificates, of_tokens
+from tests.benchmarks.verification import of_certificates, of_chains, of_tokens
 
 OURS = [variant for variant in on_a_raw_app().variants if variant.name.startswith("ours")]
 
@@ -82,6 +82,7 @@ def test_ratios_are_of_one_round() -> None:
         pytest.param(lambda: on_ten_routes(), id="routes"),
         pytest.param(lambda: of_tokens(more=3), id="tokens"),
         pytest.param(lambda: of_certificates(more=3), id="certificates"),
+        pytest.param(lambda: of_chains(more=3), id="chains"),
         pytest.param(lambda: making_clients(), id="clients"),
         pytest.param(lambda: on_networks(more=3), id="networks"),
         pytest.param(lambda: on_connections(), id="connections"),

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier
+from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier, IdentityPattern
 from asvs_middleware.server.pki import DevelopmentCA
 from asvs_middleware.tokens import AccessTokenVerifier
 
@@ -85,6 +85,41 @@ def of_certificates(*, more: int = MORE_CERTIFICATES) -> Section:
     )
 
 
+def of_chains(*, more: int = MORE_CERTIFICATES) -> Section:
+    """Return clients of an intermediate CA, which they send along, verified in several ways, without a list."""
+    at = datetime.now(UTC)
+    ca = DevelopmentCA.root("Clients", at=at)
+    below = ca.issue_authority("Batch", at=at)
+    key = ec.generate_private_key(ec.SECP256R1())
+    many = [below.issue_client("Batch", uris=[f"spiffe://example.org/{n}"], at=at, key=key).der for n in range(more)]
+    sent = [below.der]
+    store = Store([ca.certificate])
+
+    def alone(der: bytes) -> object:
+        chain = [x509.load_der_x509_certificate(one) for one in (der, *sent)]
+        return PolicyBuilder().store(store).time(at).build_client_verifier().verify(chain[0], chain[1:])
+
+    def ours(certificates: list[bytes], pattern: IdentityPattern | None = None) -> ASGIApp:
+        verifier = ClientCertificateVerifier(_policy(ca, None))
+
+        def verify(der: bytes) -> object:
+            proof = verifier.admit((der, *sent), at=at)
+            return proof if pattern is None or proof is None else pattern.matches(proof)
+
+        return each(verify, certificates)
+
+    return _section(
+        "Verification of a client certificate (P-256, chain of 3, no list)",
+        {
+            "path alone (cryptography)": each(alone, many),
+            "ours, first time": ours(many),
+            "ours, again": ours(many[:1]),
+            "ours, again, and one SPIFFE pattern": ours(many[:1], IdentityPattern("spiffe://example.org/")),
+            "ours, again, and one distinguished name": ours(many[:1], IdentityPattern("dn:CN=Batch,O=Example")),
+        },
+    )
+
+
 def each(verify: Callable[[Any], Any], inputs: Iterable[Any]) -> ASGIApp:
     """Return an app that verifies the next input at every request."""
     turn = cycle(inputs)
@@ -110,9 +145,11 @@ def _es256(token: str) -> tuple[bytes, bytes]:
     return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")), signed
 
 
-def _policy(ca: DevelopmentCA, at: datetime) -> ClientCertificates:
+def _policy(ca: DevelopmentCA, listed_at: datetime | None) -> ClientCertificates:
     with tempfile.TemporaryDirectory() as folder:
         trust, crl = Path(folder, "ca.pem"), Path(folder, "ca.crl")
         trust.write_bytes(ca.pem)
-        crl.write_bytes(ca.crl(at=at).public_bytes(Encoding.PEM))
+        if listed_at is None:
+            return ClientCertificates(trust=trust)
+        crl.write_bytes(ca.crl(at=listed_at).public_bytes(Encoding.PEM))
         return ClientCertificates(trust=trust, crls=[crl])
