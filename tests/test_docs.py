@@ -35,7 +35,7 @@ import click
 import pytest
 
 import asvs_middleware
-from asvs_middleware import errors, outbound
+from asvs_middleware import certificates, connection, errors, headers, middleware, outbound
 from asvs_middleware.asvs import requirements
 from asvs_middleware.cli import main as command
 from asvs_middleware.outbound import errors as outbound_errors
@@ -388,6 +388,18 @@ POLICIES: list[Callable[..., Any]] = [
     outbound.Pins,
     outbound.BearerFor,
     ServerPolicy,
+    connection.TrustedProxies,
+    connection.PeerRanges,
+    certificates.PeerCertificate,
+    middleware.Limits,
+    middleware.Probe,
+    middleware.CrossOrigin,
+    middleware.cross_origin,
+    headers.Preload,
+    headers.Reports,
+    headers.Isolation,
+    headers.IntegrityPolicy,
+    headers.CookiePolicy,
     asvs_middleware.sensitive,
     asvs_middleware.public,
     asvs_middleware.SecurityHeadersMiddleware,
@@ -408,7 +420,8 @@ def test_arguments_are_listed(policy: Callable[..., Any]) -> None:
 
 
 def _known() -> dict[str, Any]:
-    return {"timedelta": timedelta, **{name: getattr(asvs_middleware, name) for name in asvs_middleware.__all__}}
+    public = {name: getattr(asvs_middleware, name) for name in asvs_middleware.__all__}
+    return {"timedelta": timedelta, "Limits": middleware.Limits, **public}
 
 
 def _default(policy: Callable[..., Any], parameter: inspect.Parameter) -> Any:
