@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ..errors import AccessDenied
 from .facts import Connection, Read
 from .scope_key import SCOPE_KEY as SCOPE_KEY  # noqa: PLC0414  # Layers read it from here.
+from .transport import Transport
 
 NO_PROOFS: Final[Mapping[Any, Any]] = MappingProxyType({})
 
@@ -75,6 +76,7 @@ class Exchange:
         settled: the endpoint was known, and its mark looked at, before the body was read.
         nonce: the nonce of this response, once one was asked for.
         style_nonce: the nonce for style sheets alone, once one was asked for.
+        underneath: what a glance read of the transport; a connection that is gone has no peer left.
         happened: the events below by name; None while there was none, and nothing has to be looked at twice.
         proofs: what was verified so far, by mark.
         covered: a marked Mount was passed, whose inner routes need no mark of their own.
@@ -100,6 +102,7 @@ class Exchange:
         "settled",
         "started",
         "style_nonce",
+        "underneath",
     )
 
     proofs: Event[Mapping[Any, Any]] = Event(NO_PROOFS)
@@ -140,7 +143,8 @@ class Exchange:
         self.nonce: str | None = None
         self.style_nonce: str | None = None
         self._known = known
-        self.arrived = scope["headers"], scope.get("client")
+        self.underneath: Transport | None = None
+        self.arrived = [*scope["headers"]], scope.get("client")
 
     @property
     def verifier(self) -> Verifier | None:
@@ -153,7 +157,7 @@ class Exchange:
         if self._known is None:
             headers, client = self.arrived
             arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
-            self._known = self.means.read(arrived, self.receive)._replace(scope=self.scope)
+            self._known = self.means.read(arrived, self.receive, self.underneath)._replace(scope=self.scope)
         return self._known
 
     @property

@@ -78,8 +78,8 @@ _KEYS = frozenset({b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-to
 class Read(Protocol):
     """Reads a request's facts: in full when called, or at a glance."""
 
-    def __call__(self, scope: Scope, receive: Receive) -> Connection:
-        """Return everything that is known."""
+    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
+        """Return everything that is known; the transport where it was read already, for it may be gone by now."""
         ...
 
     def glance(self, ordinary: Ordinary) -> Glance:
@@ -116,9 +116,9 @@ class ConnectionReader:
         facts = self._certificates.names
         return proxied_glance_for(ordinary, self._is_proxy, facts=facts) if simple and proxies.networks else None
 
-    def __call__(self, scope: Scope, receive: Receive) -> Connection:
+    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
         """Return everything that is known."""
-        transport = read_transport(scope, receive)
+        transport = transport or read_transport(scope, receive)
         via_proxy = self._is_proxy(transport.peer)
         scope, shown = self._certificates.separate(scope, transport, via_proxy=via_proxy)
         connection, forwarded = _at_first_sight(scope, transport, via_proxy=via_proxy)
@@ -144,9 +144,9 @@ class ScopeReader:
         """Return None: it knows no proxies."""
         return None
 
-    def __call__(self, scope: Scope, receive: Receive) -> Connection:
+    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
         """Return what the scope says."""
-        transport = read_transport(scope, receive)
+        transport = transport or read_transport(scope, receive)
         connection, _ = _at_first_sight(scope, transport, via_proxy=False)
         return connection._replace(secure=scope.get("scheme") in _SECURE)
 

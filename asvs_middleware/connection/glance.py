@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope
 
 from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
 from .proxies import FOR, HOST, PROTO, address_in
-from .transport import address_of, read_transport
+from .transport import Transport, address_of, read_transport
 
 Glance = Callable[[Scope, Receive], bytes | None]
-ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str] | None]
+ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str, Transport] | None]
 
 _FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
 
@@ -60,7 +60,8 @@ def glance_for(
     def glance(scope: Scope, receive: Receive) -> bytes | None:
         pairs, path = scope["headers"], scope["path"]
         if (
-            scope["scheme"] != "https"
+            scope.get("scheme") != "https"
+            or (scope.get("raw_path") or b"/")[:1] != b"/"
             or scope["method"] not in methods
             or len(pairs) > most_fields
             or path[:1] != "/"
@@ -96,7 +97,8 @@ def proxied_glance_for(
 ) -> ProxiedGlance:
     """Return the same for what a single trusted proxy that ends TLS passes on, in X-Forwarded-Proto and -For.
 
-    It gives the Host and the client. A list, a second line, another Host than the client's: nothing for a glance.
+    It gives the Host, the client, and what it read of the transport. A list, a second line, another Host than the
+    client's: nothing for a glance.
     """
     methods, most_fields = frozenset(ordinary.methods), ordinary.fields
     most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
@@ -106,15 +108,17 @@ def proxied_glance_for(
     seems_harmless = ordinary.seems_harmless
     node = lru_cache(maxsize=1024)(address_in)
 
-    def glance(scope: Scope, receive: Receive) -> tuple[bytes, str] | None:
+    def glance(scope: Scope, receive: Receive) -> tuple[bytes, str, Transport] | None:
         pairs, path = scope["headers"], scope["path"]
+        transport = read_transport(scope, receive)
         if (
             scope["type"] != "http"
+            or (scope.get("raw_path") or b"/")[:1] != b"/"
             or scope["method"] not in methods
             or len(pairs) > most_fields
             or path[:1] != "/"
             or "://" in path
-            or not is_proxy(read_transport(scope, receive).peer)
+            or not is_proxy(transport.peer)
         ):
             return None
         host: bytes | None = None
@@ -134,11 +138,13 @@ def proxied_glance_for(
             elif name == PROTO and not secure and value == b"https":
                 secure = True
             elif name == HOST:
-                if value != host:
+                if value != host or b"," in value:  # A list: the gates judge its last element.
                     return None
             elif name in telling or not seems_harmless(name):
                 return None
-        return (host, client) if host is not None and client is not None and secure and size <= most_bytes else None
+        if host is None or client is None or not secure or size > most_bytes:
+            return None
+        return host, client, transport
 
     return glance
 
@@ -154,7 +160,10 @@ def _tells_of_tls(server: Any, is_proxy: Callable[[str | None], bool] | None) ->
 def host_in_front(scope: Scope, _receive: Receive) -> bytes | None:
     """Return the Host of a request over TLS, by the server's word, where it stands first as most clients send it."""
     pairs = scope["headers"]
-    if scope["scheme"] == "https" and pairs and pairs[0][0] == b"host":
-        host: bytes = pairs[0][1]
-        return host
-    return None
+    if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
+        return None
+    host: bytes = pairs[0][1]
+    for name, _ in pairs[1:]:
+        if name == b"host":
+            return None
+    return host

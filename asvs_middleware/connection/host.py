@@ -16,6 +16,7 @@ from ..names import quoted
 from .networks import is_address
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\Z")
+_LONGEST: Final = 253 + len(".:65535")
 _PORT: Final = re.compile(r"[0-9]{1,5}\Z")
 
 
@@ -108,7 +109,6 @@ def _bracketed(literal: str) -> str:
     return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, literal))}]"
 
 
-@lru_cache(maxsize=1024)
 def is_public_name(raw: bytes) -> bool:
     """Whether a Host value is a domain name other than localhost: the hosts HSTS may be sent for.
 
@@ -118,6 +118,11 @@ def is_public_name(raw: bytes) -> bool:
     >>> is_public_name(b"api.example.com"), is_public_name(b"localhost:8443"), is_public_name(b"127.0.0.1")
     (True, False, False)
     """
+    return len(raw) <= _LONGEST and _is_public_name(raw)  # Asked before any limit: nothing long is remembered.
+
+
+@lru_cache(maxsize=1024)
+def _is_public_name(raw: bytes) -> bool:
     try:
         name = parse_host(raw)
     except HostRefused:

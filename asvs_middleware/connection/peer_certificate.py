@@ -26,7 +26,8 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
     """
     if connection.forwarded is not None:
         return connection.forwarded.chain()
-    if connection.via_proxy:
+    unknown = connection.transport.reached and connection.transport.peer is None
+    if connection.via_proxy or unknown:  # A connection that is gone has no peer left: it may have been a proxy.
         return ()
     said = _from_extension(connection.scope)
     tls = connection.transport.tls

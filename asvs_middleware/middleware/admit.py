@@ -55,12 +55,13 @@ def judge(
         if proxied_glance is not None and scope["type"] == "http" and SCOPE_KEY not in scope:
             seen = proxied_glance(scope, receive)
             if seen is not None:
-                ordinary_host, client = seen
+                ordinary_host, client, transport = seen
                 came = cleared.get(ordinary_host)
                 if came is not None:
                     put_right = {**scope, "scheme": "https", "client": (client, 0)}
                     exchange = Exchange(put_right, receive, send, means, came)
-                    exchange.arrived = scope["headers"], scope.get("client")
+                    exchange.arrived = [*scope["headers"]], scope.get("client")
+                    exchange.underneath = transport
                     return exchange
         connection = means.read(scope, receive)
         came = arrival(secure=connection.secure, host=connection.host)
@@ -77,7 +78,7 @@ def judge(
                 return inside(exchange)
             # A secured app inside a secured app: each keeps its own endpoint.
             connection = connection._replace(scope={**connection.scope})
-        elif ordinary_host is not None:
+        elif ordinary_host is not None and connection.host == ordinary_host:
             if len(cleared) >= _MOST_CLEARED:
                 cleared.clear()
             cleared[ordinary_host] = came

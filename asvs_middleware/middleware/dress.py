@@ -40,6 +40,7 @@ class Ready(NamedTuple):
         to_address: the headers over TLS.
         to_name: the headers over TLS to a domain name.
         around_nonces: gives the headers where a nonce was asked for.
+        styled: a policy has a place for a style nonce.
     """
 
     statuses: Collection[int]
@@ -47,6 +48,7 @@ class Ready(NamedTuple):
     to_address: Pairs
     to_name: Pairs
     around_nonces: Callable[[Exchange], Pairs]
+    styled: bool
 
 
 class Dress:
@@ -75,15 +77,15 @@ class Dress:
 def _readily(whole: PutOn, ready: Ready) -> PutOn:
     statuses, harmless = frozenset(ready.statuses), frozenset(ready.harmless)
     usual = (None, ready.to_address, ready.to_name)
-    around_nonces = ready.around_nonces
+    around_nonces, styled = ready.around_nonces, ready.styled
 
     def put_on(exchange: Exchange, message: Message) -> Message:
         ours = usual[exchange.arrival]
         if ours is None or exchange.happened is not None or message.get("status") not in statuses:
             return whole(exchange, message)
-        if exchange.nonce is not None or exchange.style_nonce is not None:
+        if exchange.nonce is not None or (styled and exchange.style_nonce is not None):
             ours = around_nonces(exchange)
-        theirs: list[Pair] = [*message.get("headers", ())]
+        theirs: list[Pair] = [*(message.get("headers") or ())]
         for name, _ in theirs:
             if name not in harmless:
                 return whole(exchange, {**message, "headers": theirs})
@@ -126,7 +128,9 @@ def _dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
         return _by_content(api, web)
     ours = api if choice == "api" else web
     wardrobe = Wardrobe(ours, drops_csp_on_304=choice == "web")
-    return Dress(_wearing(wardrobe), Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces))
+    return Dress(
+        _wearing(wardrobe), Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces, wardrobe.styled)
+    )
 
 
 def _by_content(api: HeaderSet, web: HeaderSet) -> Dress:

@@ -102,7 +102,12 @@ def inbound_ordinary(policy: Inbound) -> Ordinary:
     if policy.judges_cross_origin:
         found = from_anywhere(found, policy.cross_origin or CrossOrigin())
     if policy.limits.body_bytes is not None:
-        found = replace(found, harmless=frozenset(found.harmless) - {b"content-length"})
+        seems_harmless = found.seems_harmless
+        found = replace(
+            found,
+            harmless=frozenset(found.harmless) - {b"content-length"},
+            seems_harmless=lambda name: name != b"content-length" and seems_harmless(name),
+        )
     return found
 
 

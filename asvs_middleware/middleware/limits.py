@@ -170,7 +170,6 @@ def _is_token(name: bytes) -> bool:
     return _TOKEN.match(name) is not None
 
 
-@lru_cache(maxsize=1024)
 def _is_plain(name: bytes) -> bool:
     """Whether a name is as good as an ordinary one: short, a token, and nothing that needs a look at the rest."""
     return len(name) <= _LONGEST and _is_token(name) and name.lower() != b"transfer-encoding"

@@ -10,6 +10,7 @@ from starlette.types import Message
 from ..connection.exchange import Exchange
 from ..connection.host import is_public_name
 from ..headers import NO_STORE, HeaderSet, Pairs
+from ..headers.merge import unshared
 
 NOT_MODIFIED: Final = 304
 
@@ -20,13 +21,16 @@ class Wardrobe:
     Args:
         headers: the set.
         drops_csp_on_304: a 304 comes without Content-Security-Policy.
+
+    Attributes:
+        styled: a policy has a place for a style nonce.
     """
 
-    __slots__ = ("_drops_csp_on_304", "_plain", "_policies", "_styled", "_with_nonce", "_without_csp")
+    __slots__ = ("_drops_csp_on_304", "_plain", "_policies", "_with_nonce", "_without_csp", "styled")
 
     def __init__(self, headers: HeaderSet, *, drops_csp_on_304: bool) -> None:
         self._drops_csp_on_304 = drops_csp_on_304
-        self._styled = any(len(one.around_style_nonce) > 1 for one in headers.policies)
+        self.styled = any(len(one.around_style_nonce) > 1 for one in headers.policies)
         # By transport: plaintext, TLS, TLS and a domain name.
         self._policies = (headers.in_clear, headers.policies, headers.policies)
         named = headers.always if headers.hsts is None else (*headers.always, headers.hsts)
@@ -35,9 +39,11 @@ class Wardrobe:
         # A profile may forbid to store anything at all; then there is no more to say.
         forbidden = any(name == NO_STORE[0] for name, _ in headers.always)
         no_store = () if forbidden else (NO_STORE,)
-        # By transport and whether a proof was needed; the operator's own word on caching wins over ours.
+        # The operator's own word on caching wins over ours; but what was made for one caller is for no other.
+        privately = tuple((name, unshared(value, b"")) for name, value in kept)
+        # By transport and whether a proof was needed.
         self._without_csp: dict[tuple[int, bool], Pairs] = {
-            (transport, proven): pairs + (kept or no_store * proven)
+            (transport, proven): pairs + (privately or no_store if proven else kept)
             for transport, pairs in enumerate(always)
             for proven in (False, True)
         }
@@ -54,7 +60,7 @@ class Wardrobe:
 
     def headers_for(self, exchange: Exchange, message: Message) -> Pairs:
         """Return the headers of one response."""
-        asked = exchange.nonce is not None or (self._styled and exchange.style_nonce is not None)
+        asked = exchange.nonce is not None or (self.styled and exchange.style_nonce is not None)
         # A 304 updates the headers of the stored page, whose nonce is another one: its scripts would all die.
         if self._drops_csp_on_304 and message.get("status") == NOT_MODIFIED:
             return self._with_nonce[exchange.arrival] if asked else self._without_csp[self._key(exchange)]

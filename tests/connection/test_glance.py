@@ -179,7 +179,8 @@ def test_what_is_ordinary_through_a_proxy(a_scope: Make, receive: Any, pairs: An
     """One word about the client and one about TLS, each in one line; a full look agrees with the glance."""
     scope = a_scope(*pairs, **{**THROUGH, **members})
     assert proxied is not None
-    assert proxied(scope, receive) == seen
+    told = proxied(scope, receive)
+    assert (told and told[:2]) == seen
     if seen is not None:
         found = behind_a_proxy(scope, receive)
         assert (found.host, found.client, found.secure, found.via_proxy) == (*seen, True, True)
@@ -217,6 +218,7 @@ def test_a_proxied_glance_never_sees_more_than_a_full_look(
     assert proxied is not None
     seen = proxied(scope, receive)
     if seen is not None:
+        host, told, _ = seen
         found = behind_a_proxy(scope, receive)
-        assert (found.host, found.client, found.secure) == (*seen, True)
-        assert found.scope == {**scope, "scheme": "https", "client": (seen[1], 0)}
+        assert (found.host, found.client, found.secure) == (host, told, True)
+        assert found.scope == {**scope, "scheme": "https", "client": (told, 0)}

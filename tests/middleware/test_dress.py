@@ -327,10 +327,10 @@ def test_a_lifetime_is_for_answers_that_worked(
 
 
 def test_a_proof_and_the_operator_s_own_word(an_exchange: Make) -> None:
-    """The operator knows; a nonce is another matter: it must never come back."""
+    """How long is the operator's to say, but no other caller gets it; a nonce must never come back at all."""
     exchange = an_exchange()
     exchange.proofs = {"mark": object()}
-    assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"public, max-age=60"
+    assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"private, max-age=60"
     exchange.make_nonce()
     assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"private, no-store"
 
