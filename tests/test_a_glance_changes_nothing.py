@@ -28,6 +28,7 @@ from asvs_middleware import (
     sensitive,
     stack,
 )
+from asvs_middleware.connection import Networks, connection_reader, presented_chain
 from asvs_middleware.middleware import CrossOrigin, Limits, Probe, RouteHeaders, classes, fuse
 
 SEQUENCES, LENGTH = 6, 50
@@ -198,3 +199,88 @@ def test_headers_alone(seed: int, events: Any, monkeypatch: pytest.MonkeyPatch) 
     short = SecurityHeadersMiddleware(an_app(), preset="web")
     monkeypatch.setattr(classes, "fuse", lambda app, **given: fuse(app, **{**given, "ordinary": None}))
     compare(short, SecurityHeadersMiddleware(an_app(), preset="web"), seed, events)
+
+
+def ask(app: Any, events: Any, *pairs: tuple[bytes, bytes], host: bytes = OURS, **members: Any) -> Any:
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "https",
+        "path": "/",
+        "query_string": b"",
+    }
+    scope |= {"query_string": b"", "headers": [(b"host", host), *pairs], "client": ("192.0.2.9", 1), **members}
+    [(status, fields), *_], *_ = told(app, (scope, Server(scope["client"], tls=scope["scheme"] == "https")), events)
+    return status, dict(fields)
+
+
+PROXIED = {"scheme": "http", "client": ("10.0.0.1", 2)}
+THROUGH = ((b"x-forwarded-proto", b"https"), (b"x-forwarded-for", b"203.0.113.7"))
+
+
+def primed(events: Any, **choices: Any) -> Any:
+    """Return an app that knows its host from three good requests, straight and through its proxy."""
+    policy = SecurityPolicy.api(hosts=[OURS.decode()], trusted_proxies=["10.0.0.0/8"], tokens=TOKENS, **choices)
+    app = secure(an_app(), policy)
+    for _ in range(3):
+        assert ask(app, events)[0] == ask(app, events, *THROUGH, **PROXIED)[0] == 200
+    return app
+
+
+@pytest.mark.parametrize(("length", "status"), [(b"9", 200), (b"11", 413), (b"-1", 400)])
+def test_a_length_is_looked_at_every_time(length: bytes, status: int, events: Any) -> None:
+    """A host that is known does not make a body smaller."""
+    app = primed(events, limits=Limits(body_bytes=10))
+    for _ in range(3):
+        asked = ask(app, events, (b"content-length", length), method="POST", path="/echo")
+        assert asked[0] == status
+
+
+def test_a_list_in_the_host_is_never_known(events: Any) -> None:
+    """A proxy that repeats it in X-Forwarded-Host does not make it one of ours, there or straight from a stranger."""
+    app = primed(events)
+    for _ in range(3):
+        through = ask(app, events, *THROUGH, (b"x-forwarded-host", LIST), host=LIST, **PROXIED)
+        assert b"evil.example" not in through[1].get(b"location", b"")
+        assert ask(app, events, host=LIST)[0] == 400
+
+
+def test_two_hosts_take_nothing_from_others(events: Any) -> None:
+    """HSTS is not lost for everybody because one client named two hosts."""
+    app = SecurityHeadersMiddleware(an_app(), preset="web")
+    ask(app, events, (b"host", b"127.0.0.1"))
+    for _ in range(3):
+        assert b"strict-transport-security" in ask(app, events)[1]
+
+
+def test_what_the_app_does_to_the_fields_is_not_what_arrived(events: Any) -> None:
+    """A field a middleware writes into the list of the scope is no credential of the caller."""
+
+    class Writing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["headers"].append((b"authorization", b"Bearer forged"))
+            await self.app(scope, receive, send)
+
+    inner = an_app()
+    inner.add_middleware(Writing)
+    app = secure(inner, SecurityPolicy.api(hosts=[OURS.decode()], tokens=TOKENS))
+    for _ in range(4):
+        before = len(events())
+        assert ask(app, events, path="/guarded")[0] == 401
+        assert [event["reason"] for event in events()[before:] if "code" in event] == [
+            "The request carries no access token."
+        ]
+
+
+@pytest.mark.parametrize("pairs", [(), THROUGH], ids=["straight", "through a proxy"])
+def test_a_connection_that_is_gone(pairs: Any) -> None:
+    """Whoever hangs up has no peer left, and so nobody's certificate: the one of the TLS object may be the proxy's."""
+    read = connection_reader(Networks(["10.0.0.0/8"]))
+    server = Server(None, tls=True)
+    server.known["ssl_object"] = object()
+    scope = {"type": "http", "scheme": "https", "headers": [(b"host", OURS), *pairs], "client": ("10.0.0.1", 2)}
+    assert presented_chain(read(scope, server.receive)) == ()

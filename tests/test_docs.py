@@ -357,7 +357,8 @@ def test_refusals_are_listed() -> None:
 def test_codes_are_listed() -> None:
     """Every code a caller or a log can show is explained."""
     given = {text for call in every_call() for one in call.keywords if one.arg == "code" for text in texts(one.value)}
-    listed = {name for row in table(ERRORS, "Codes") for name in names(row[0])}
+    headings = ("Codes", "Codes of a message that is no HTTP/1.1", "Advice about a server's certificate")
+    listed = {name for heading in headings for row in table(ERRORS, heading) for name in names(row[0])}
     assert listed == given | {one.code for one in below(errors.AccessDenied)}
 
 
