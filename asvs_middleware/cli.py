@@ -99,7 +99,9 @@ def main() -> None:
     show_default=True,
     help="Whether the routes decide, or nobody else connects.",
 )
-@click.option("--redirect-port", type=int, help="Port for plaintext: pages are redirected, all else is refused.")
+@click.option(
+    "--redirect-port", type=int, help="Port for plaintext: redirects pages, answers probes, refuses the rest."
+)
 @click.option("--public-port", type=int, help="The TLS port clients see, if it is not --port.")
 @click.option("--profile", default="intermediate-6.0", show_default=True, help="TLS guideline to follow.")
 @click.option("--http2", is_flag=True, help="Offer HTTP/2 as well; needs zttp.")
@@ -189,11 +191,13 @@ def serve(
 def routes(ctx: click.Context, target: str, app_dir: str, factory: bool, style: Any) -> None:
     """Print what guards each route of TARGET; exit with 1 if one of them would stop the start-up."""
     from .access import rendered
+    from .middleware import waivers_of
     from .server.target import load_app
     from .stack import stack_of
 
-    entries = stack_of(load_app(target, app_dir=app_dir, factory=factory)).entries()
-    click.echo(rendered(entries, style))
+    stack = stack_of(load_app(target, app_dir=app_dir, factory=factory))
+    entries = stack.entries()
+    click.echo(rendered(entries, style, waived=lambda entry: waivers_of(entry, stack.headers, stack.app)))
     ctx.exit(1 if any(entry.problem for entry in entries) else 0)
 
 

@@ -11,7 +11,7 @@ from .access import Documentation, Marking, PrefixMarks
 from .certificates import ClientCertificates, PeerCertificate
 from .connection import AllowedPeers, ForwardedCertificates, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
-from .headers import HeaderSet, HeadersPolicy, header_set
+from .headers import HeaderSet, HeadersPolicy, HSTSPolicy, header_set
 from .headers.presets import of_kind
 from .middleware import (
     CrossOrigin,
@@ -179,6 +179,7 @@ class SecurityPolicy:
         )
         Prefixes(self.headers_by_prefix)  # Refuses what is no prefix.
         object.__setattr__(self, "served_hosts", Hosts(self.hosts))
+        _check_preload(self.headers.hsts, self.served_hosts.given)
         check_https_port(self.https_port, self.served_hosts, argument="SecurityPolicy(https_port)")
         object.__setattr__(self, "proxies", TrustedProxies.of(self.trusted_proxies))
         if self.forwarded_certificates is not None:
@@ -232,6 +233,19 @@ class SecurityPolicy:
 
 def _served_by_default(choices: Choices) -> Choices:
     return {"default": "allow", **choices}
+
+
+def _check_preload(hsts: HSTSPolicy | None, hosts: Sequence[str]) -> None:
+    """The list takes a domain on the word of that domain: an app of another one has nothing to say."""
+    if hsts is None or hsts.preload is None:
+        return
+    domain = hsts.preload.domain
+    names = (host.lower().rpartition("]")[2].partition(":")[0].removeprefix("*.") for host in hosts)
+    if not any(name == domain or name.endswith(f".{domain}") for name in names):
+        raise ConfigurationError(
+            f"HSTSPolicy(preload=Preload(domain={domain!r})) names a domain that none of the hosts belongs to.",
+            fix="Name the registrable domain of the hosts, or drop preload.",
+        )
 
 
 def _is(argument: str, value: object, expected: type, example: str, *, optional: bool = True) -> None:

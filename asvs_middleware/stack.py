@@ -36,11 +36,12 @@ from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError
 from .headers import reports_of
-from .middleware import PeerLock, Watch, announce, collecting, fuse, header_routes, report_collector
+from .middleware import PeerLock, Watch, announce, collecting, fuse, header_routes, report_collector, waivers_of
 from .middleware.inbound import CrossOriginRoutes, inbound_app, inbound_dress, inbound_gates, inbound_ordinary
 from .outbound import OutboundPolicy
 from .policy import SecurityPolicy
 from .tokens import AccessTokenVerifier, Tokens
+from .waivers import Waiver
 
 _StarletteApp = TypeVar("_StarletteApp", bound=Starlette)
 
@@ -226,11 +227,18 @@ class Stack:
         self._partners.fill()
         self._checked = True
 
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Everything that is left open on purpose: by the policy, and by routes."""
+        by_route = (waiver for entry in self.entries() for waiver in waivers_of(entry, self.headers, self.app))
+        return tuple(dict.fromkeys((*self.policy.waivers, *by_route)))
+
     def _announce(self) -> None:
-        """Say once, when the app comes up, what its headers mean; check() may run earlier, and more than once."""
+        """Say once, when the app comes up, what its headers and waivers mean; check() may run more than once."""
         if not self._announced:
             self._announced = True
-            announce(self.policy.headers, level=self.policy.level, hosts=self.policy.served_hosts.given)
+            untold = [one for one in self.waivers if one not in self.headers.waivers]
+            announce(self.policy.headers, level=self.policy.level, hosts=self.policy.served_hosts.given, waivers=untold)
 
     def _ask_at_the_router(self) -> None:
         """Ask for the marks of paths once more behind the app's middleware, which may write the path anew."""

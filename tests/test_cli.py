@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 import asvs_middleware
 from asvs_middleware import __version__
@@ -54,6 +55,31 @@ plain = Starlette()
 
 def create_app():
     return app
+
+from fastapi import APIRouter, FastAPI
+from asvs_middleware.middleware import dangerously_cross_origin
+
+inner, outer, part = APIRouter(prefix="/orders"), APIRouter(), FastAPI()
+
+@inner.get("/{number}")
+@public(reason="a page for the tests")
+async def order(number: int): ...
+
+@inner.post("/hook")
+@dangerously_cross_origin(reason="every request is signed")
+@public(reason="a page for the tests")
+async def hook(): ...
+
+@part.get("/part")
+async def of_the_part(): ...
+
+outer.include_router(inner, prefix="/shop")
+whole = FastAPI()
+whole.include_router(outer, prefix="/v1")
+whole.mount("/sub", part)
+if hasattr(whole, "frontend"):
+    whole.frontend("/pages", directory=".")
+whole = secure(whole, SecurityPolicy.web(hosts=["localhost"]))
 """
 
 
@@ -351,6 +377,17 @@ class TestRoutes:
         ran = asvs("routes", "served_by_cli:create_app", "--factory", "--format", "json")
         assert ran.exit_code == 0
         assert [one["path"] for one in json.loads(ran.stdout)] == ["/"]
+
+    def test_a_fastapi_app_in_parts(self, asvs: Asvs) -> None:
+        """Included routers, sub-applications and frontends have their whole path; what is waived stands below."""
+        ran = asvs("routes", "served_by_cli:whole", "--format", "json")
+        rows = {one["path"]: one for one in json.loads(ran.stdout)}
+        assert rows["/v1/shop/orders/{number}"]["access"] == "public"
+        assert [one["control"] for one in rows["/v1/shop/orders/hook"]["waived"]] == ["@dangerously_cross_origin"]
+        assert rows["/sub/part"]["access"] == "unmarked"
+        assert ("/pages/*" in rows) is hasattr(FastAPI, "frontend")
+        text = asvs("routes", "served_by_cli:whole").stdout
+        assert "~ waived v5.0.0-3.5.1 by @dangerously_cross_origin: every request is signed" in text
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -37,10 +37,13 @@ import pytest
 import asvs_middleware
 from asvs_middleware import certificates, connection, errors, headers, middleware, outbound
 from asvs_middleware.asvs import requirements
+from asvs_middleware.certificates.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation_policy import RevocationPolicy
 from asvs_middleware.cli import main as command
 from asvs_middleware.outbound import errors as outbound_errors
 from asvs_middleware.server import ServerPolicy
 from asvs_middleware.server.pki import write_development_pki
+from asvs_middleware.server.strict_http_head import HeadLimits
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "asvs_middleware"
@@ -357,14 +360,16 @@ def test_refusals_are_listed() -> None:
 def test_codes_are_listed() -> None:
     """Every code a caller or a log can show is explained."""
     given = {text for call in every_call() for one in call.keywords if one.arg == "code" for text in texts(one.value)}
-    headings = ("Codes", "Codes of a message that is no HTTP/1.1", "Advice about a server's certificate")
-    listed = {name for heading in headings for row in table(ERRORS, heading) for name in names(row[0])}
+    kinds = ("Codes", "Advice")
+    rows = [row for one in tables(ERRORS) if one.heading.startswith(kinds) for row in one.rows]
+    listed = {name for row in rows for name in names(row[0])}
     assert listed == given | {one.code for one in below(errors.AccessDenied)}
 
 
 def test_reasons_of_refused_certificates_are_listed() -> None:
     """Every reason the log can give for a refused certificate is explained."""
     reasons = {text for call in calls("refused") for argument in call.args[:1] for text in texts(argument)}
+    reasons |= {text for call in calls("RevocationUnknown") for argument in call.args[1:2] for text in texts(argument)}
     for node in every(ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             reasons |= texts(value) if texts(key) == {"reason_code"} else set()
@@ -389,9 +394,14 @@ POLICIES: list[Callable[..., Any]] = [
     outbound.Pins,
     outbound.BearerFor,
     ServerPolicy,
+    HeadLimits,
     connection.TrustedProxies,
+    connection.ForwardedCertificates,
     connection.PeerRanges,
     certificates.PeerCertificate,
+    certificates.IdentityPattern,
+    RevocationPolicy,
+    Responder,
     middleware.Limits,
     middleware.Probe,
     middleware.CrossOrigin,

@@ -149,3 +149,25 @@ def test_changed_copy_is_checked_again() -> None:
 def test_nothing_secret_in_the_repr() -> None:
     """A policy may end in a log."""
     assert "served_hosts" not in repr(SecurityPolicy.api(hosts=HOSTS, tokens=TOKENS))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "message"),
+    [
+        pytest.param(["example.com"], None, id="the domain"),
+        pytest.param(["API.example.com:8443", "other.example"], None, id="a host below it"),
+        pytest.param(["*.example.com"], None, id="all below it"),
+        pytest.param(["other.example"], "none of the hosts belongs to", id="another domain"),
+        pytest.param(["notexample.com"], "none of the hosts belongs to", id="a name that ends alike"),
+        pytest.param(["[::1]:443"], "none of the hosts belongs to", id="an address"),
+    ],
+)
+def test_the_preloaded_domain_is_ours(hosts: list[str], message: str | None) -> None:
+    """v5.0.0-3.7.4: an app asks browsers to build in its own domain alone."""
+    listed = Preload(domain="example.com", confirmed="operations checked every subdomain")
+    chosen = HeadersPolicy(hsts=HSTSPolicy(preload=listed))
+    if message is None:
+        assert SecurityPolicy.web(hosts=hosts, headers=chosen).headers is chosen
+        return
+    with pytest.raises(ConfigurationError, match=message):
+        SecurityPolicy.web(hosts=hosts, headers=chosen)

@@ -9,23 +9,32 @@ from datetime import timedelta
 from typing import Any, Final, Literal
 
 from ..events import printable
+from ..waivers import Waiver
 from .enforce import name_of
 from .marks import Public, Sensitive
 from .routes import OWN_POLICY, RouteEntry
 
 Format = Literal["text", "json", "md"]
+Waived = Callable[[RouteEntry], Sequence[Waiver]]
 
 _COLUMNS: Final = ("METHODS", "PATH", "NEEDS", "SET BY", "ENDPOINT")
 _GAP: Final = "  "
 _STOPS: Final = "!"
+_OPEN: Final = "~"
 
 
-def rendered(entries: Sequence[RouteEntry], style: Format) -> str:
-    """Return the matrix of an app, without a line end at its end."""
-    return _STYLES[style](entries)
+def rendered(entries: Sequence[RouteEntry], style: Format, *, waived: Waived = lambda _entry: ()) -> str:
+    """Return the matrix of an app, without a line end at its end.
+
+    Args:
+        entries: the routes, as the start-up check judged them.
+        style: a table, JSON or Markdown.
+        waived: gives what a route leaves open on purpose.
+    """
+    return _STYLES[style](entries, waived)
 
 
-def _text(entries: Sequence[RouteEntry]) -> str:
+def _text(entries: Sequence[RouteEntry], waived: Waived) -> str:
     rows = [_row(one) for one in entries]
     widths = [max(len(row[column]) for row in (_COLUMNS, *rows)) for column in range(len(_COLUMNS))]
 
@@ -37,26 +46,33 @@ def _text(entries: Sequence[RouteEntry]) -> str:
     for entry, row in zip(entries, rows, strict=True):
         lines.append(line(_STOPS if entry.problem else " ", row))
         lines += [f"    {_STOPS} {_shown(entry.problem)}"] * bool(entry.problem)
+        lines += [f"    {_OPEN} {_spoken(one)}" for one in waived(entry)]
     return "\n".join([*lines, "", _summary(entries)])
 
 
-def _markdown(entries: Sequence[RouteEntry]) -> str:
+def _markdown(entries: Sequence[RouteEntry], waived: Waived) -> str:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
-    head = [line((*(one.capitalize() for one in _COLUMNS), "Problem")), line(["---"] * (len(_COLUMNS) + 1))]
+    head = [line((*(one.capitalize() for one in _COLUMNS), "Problem", "Waived")), line(["---"] * (len(_COLUMNS) + 2))]
     rows = [
-        line((methods, f"`{path}`", needs, by, f"`{endpoint}`", _shown(entry.problem)))
+        line(
+            (
+                *(methods, f"`{path}`", needs, by, f"`{endpoint}`", _shown(entry.problem)),
+                "; ".join(map(_spoken, waived(entry))),
+            )
+        )
         for entry, (methods, path, needs, by, endpoint) in zip(entries, map(_row, entries), strict=True)
     ]
     return "\n".join([*head, *rows, "", _summary(entries)])
 
 
-def _json(entries: Sequence[RouteEntry]) -> str:
-    return json.dumps([_data(one) for one in entries], indent=2)
+def _json(entries: Sequence[RouteEntry], waived: Waived) -> str:
+    return json.dumps([{**_data(one), "waived": [_waiver(each) for each in waived(one)]} for one in entries], indent=2)
 
 
-_STYLES: Final[dict[str, Callable[[Sequence[RouteEntry]], str]]] = {"text": _text, "json": _json, "md": _markdown}
+_Style = Callable[[Sequence[RouteEntry], Waived], str]
+_STYLES: Final[dict[str, _Style]] = {"text": _text, "json": _json, "md": _markdown}
 
 
 def _row(entry: RouteEntry) -> tuple[str, str, str, str, str]:
@@ -86,6 +102,16 @@ def _data(entry: RouteEntry) -> dict[str, Any]:
         "set_by": _sources(entry),
         "problem": entry.problem or None,
     }
+
+
+def _waiver(waiver: Waiver) -> dict[str, str | None]:
+    end = None if waiver.expires is None else waiver.expires.isoformat()
+    return {"control": waiver.control, "requirement": waiver.requirement, "reason": waiver.reason, "expires": end}
+
+
+def _spoken(waiver: Waiver) -> str:
+    until = "" if waiver.expires is None else f", until {waiver.expires.isoformat()}"
+    return _shown(f"waived {waiver.requirement} by {waiver.control}{until}: {waiver.reason}")
 
 
 def _access(entry: RouteEntry) -> str:

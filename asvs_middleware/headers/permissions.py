@@ -16,16 +16,25 @@ FEATURES: Final = (
 """Closed on every response: what reaches a sensor, a device, money or the screen. Those Chromium knows, 2026-11-21."""
 
 FURTHER: Final = (
-    "ambient-light-sensor", "attribution-reporting", "autoplay", "battery", "bluetooth", "browsing-topics",
-    "clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "document-domain",
-    "encrypted-media", "fullscreen", "gamepad", "identity-credentials-get", "interest-cohort", "keyboard-map",
-    "local-fonts", "otp-credentials", "picture-in-picture", "private-state-token-issuance",
+    "ambient-light-sensor", "aria-notify", "attribution-reporting", "autoplay", "battery", "bluetooth",
+    "browsing-topics", "captured-surface-control", "ch-device-memory", "ch-downlink", "ch-dpr", "ch-ect",
+    "ch-prefers-color-scheme", "ch-prefers-reduced-motion", "ch-prefers-reduced-transparency", "ch-rtt",
+    "ch-save-data", "ch-ua", "ch-ua-arch", "ch-ua-bitness", "ch-ua-form-factors", "ch-ua-full-version",
+    "ch-ua-full-version-list", "ch-ua-high-entropy-values", "ch-ua-mobile", "ch-ua-model", "ch-ua-platform",
+    "ch-ua-platform-version", "ch-ua-wow64", "ch-viewport-height", "ch-viewport-width", "ch-width", "clipboard-read",
+    "clipboard-write", "compute-pressure", "cross-origin-isolated", "deferred-fetch", "deferred-fetch-minimal",
+    "digital-credentials-create", "digital-credentials-get", "document-domain", "encrypted-media", "fullscreen",
+    "gamepad", "identity-credentials-get", "interest-cohort", "keyboard-map", "language-detector", "language-model",
+    "local-fonts", "local-network", "local-network-access", "loopback-network", "media-playback-while-not-visible",
+    "on-device-speech-recognition", "otp-credentials", "picture-in-picture", "private-state-token-issuance",
     "private-state-token-redemption", "publickey-credentials-create", "publickey-credentials-get",
-    "speaker-selection", "storage-access", "sync-xhr", "unload", "web-share", "window-management",
+    "speaker-selection", "storage-access", "summarizer", "sync-xhr", "translator", "unload", "web-share",
+    "window-management",
 )  # fmt: skip
 """Left to the browser's default unless named: pages use them in plain ways, or a browser warns about the name.
 
-From the standard's registry and the specifications that define them, 2026-11-21; browsers differ in what they know.
+From the standard's registry, the specifications that define them, and Chromium 156's own list, 2026-11-21; browsers
+differ in what they know. Those in `ch-` hand client hints on to other origins.
 """
 
 

@@ -19,10 +19,11 @@ from .nonce import csp_nonce
 from .pages import jinja_globals, spa_index
 from .peers import PeerLock
 from .plaintext import plaintext_gate
-from .probes import Probe
+from .probes import Probe, probe_test
 from .reports import collecting, report_collector
 from .route_headers import RouteHeaders, dangerously_below_level, headers
 from .route_sets import Ground
+from .route_waivers import waivers_of
 from .websocket_origin import websocket_gate
 
 __all__ = [
@@ -56,9 +57,11 @@ __all__ = [
     "jinja_globals",
     "limits_gate",
     "plaintext_gate",
+    "probe_test",
     "report_collector",
     "spa_index",
     "undressed",
     "unless_local",
+    "waivers_of",
     "websocket_gate",
 ]

@@ -17,8 +17,8 @@ def header_waivers(policy: HeadersPolicy) -> tuple[Waiver, ...]:
     )
 
 
-def announce(policy: HeadersPolicy, *, level: int, hosts: Sequence[str]) -> None:
-    """Write what browsers will refuse from now on, and what is left open on purpose."""
+def announce(policy: HeadersPolicy, *, level: int, hosts: Sequence[str], waivers: Sequence[Waiver] = ()) -> None:
+    """Write what browsers will refuse from now on, and what is left open on purpose: by the headers, and elsewhere."""
     if policy.profile != "dev":
         hsts = policy.hsts or default_hsts(level)
         if hsts.include_subdomains:
@@ -30,12 +30,17 @@ def announce(policy: HeadersPolicy, *, level: int, hosts: Sequence[str]) -> None
                 severity=logging.INFO,
                 max_age=int(hsts.max_age.total_seconds()),
             )
-    for waiver in header_waivers(policy):
-        events.emit(
-            "headers",
-            "requirement_waived",
-            reason=waiver.reason,
-            requirement=waiver.requirement,
-            control=waiver.control,
-            expires=None if waiver.expires is None else waiver.expires.isoformat(),
-        )
+    for waiver in dict.fromkeys((*header_waivers(policy), *waivers)):
+        announce_waiver(waiver)
+
+
+def announce_waiver(waiver: Waiver) -> None:
+    """Write one thing that is left open on purpose."""
+    events.emit(
+        "headers",
+        "requirement_waived",
+        reason=waiver.reason,
+        requirement=waiver.requirement,
+        control=waiver.control,
+        expires=None if waiver.expires is None else waiver.expires.isoformat(),
+    )

@@ -96,6 +96,11 @@ class Listed(Protocol):
     def route(self) -> Any: ...
 
 
+def mark_of_route(route: Listed) -> CrossOriginMark | None:
+    """Return the mark of a route: on what runs, or on the app of a Mount as it was mounted."""
+    return cross_origin_mark(route.endpoint) or cross_origin_mark(getattr(route.route, "app", None))
+
+
 class CrossOriginRoutes:
     """The routes of an app that other origins may send to.
 
@@ -145,7 +150,7 @@ class _Row(NamedTuple):
 def _row(route: Listed) -> _Row:
     opaque = not isinstance(route.route, Route | WebSocketRoute)
     pattern = _pattern(route.path, opaque=opaque)
-    return _Row(pattern, frozenset(route.methods), cross_origin_mark(route.endpoint), opaque)
+    return _Row(pattern, frozenset(route.methods), mark_of_route(route), opaque)
 
 
 def _pattern(path: str, *, opaque: bool) -> re.Pattern[str]:

@@ -12,11 +12,11 @@ from typing import Any, Literal, Protocol
 
 from starlette.types import Message
 
-from .. import events
 from ..connection.exchange import Exchange
 from ..errors import ConfigurationError
 from ..headers import HeadersPolicy
 from ..waivers import Waiver
+from .announce import announce_waiver
 from .dress import Dress, dresser
 from .header_places import Place, pattern_of, places
 from .header_prefixes import Prefixes, path_of
@@ -88,14 +88,7 @@ class HeaderRoutes:
         }
         for waiver in (one for one in self.waivers if one not in self._told):
             self._told.add(waiver)
-            events.emit(
-                "headers",
-                "requirement_waived",
-                reason=waiver.reason,
-                requirement=waiver.requirement,
-                control=waiver.control,
-                expires=None if waiver.expires is None else waiver.expires.isoformat(),
-            )
+            announce_waiver(waiver)
 
     def _routed(self) -> Dress:
         """Return the dress that looks at the endpoint of the exchange; what is not in the table goes by its path."""
@@ -116,6 +109,13 @@ class HeaderRoutes:
         """Every requirement a prefix or a route misses on purpose, once compiled."""
         chains = [*self._prefixes.chains(), *(place.chain for place in self._kept)]
         found = (link.choice.waiver for chain in chains for link in chain)
+        return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
+
+    def waivers_at(self, path: str, endpoints: Sequence[Any], app: Any) -> tuple[Waiver, ...]:
+        """Return every requirement that is missed on purpose where one of these answers at a path of the app."""
+        kept = (place for place in places(app, foreign=self._foreign) if place.path == path)
+        chains = (place.chain for place in kept if any(place.endpoint is one for one in endpoints))
+        found = (link.choice.waiver for chain in (self._prefixes.chain_of(path), *chains) for link in chain)
         return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
 
     def dress_for(self, chain: Chain) -> Dress:

@@ -1,7 +1,7 @@
-"""Where TLS is served, so that a page opened over plaintext is sent there and nowhere else: v5.0.0-12.2.1.
+"""Where TLS is served, so that a page opened over plaintext is sent there and nowhere else: v5.0.0-12.2.1, 3.7.2.
 
 The request says which of our hosts it wants; where another host or another port answers for it over TLS, the operator
-has said so. No redirect leads to a host that is not configured.
+has said so. No redirect of the layer's leads to a host that is not configured; the app's own are its own affair.
 """
 
 from collections.abc import Callable, Mapping

@@ -102,13 +102,14 @@ def inbound_ordinary(policy: Inbound) -> Ordinary:
     if policy.judges_cross_origin:
         found = from_anywhere(found, policy.cross_origin or CrossOrigin())
     if policy.limits.body_bytes is not None:
-        seems_harmless = found.seems_harmless
-        found = replace(
-            found,
-            harmless=frozenset(found.harmless) - {b"content-length"},
-            seems_harmless=lambda name: name != b"content-length" and seems_harmless(name),
-        )
+        found = _read_by_a_gate(found, b"content-length")
     return found
+
+
+def _read_by_a_gate(found: Ordinary, read: bytes) -> Ordinary:
+    """Return what is ordinary where a gate reads this field: no request that has it."""
+    harmless, seems_harmless = frozenset(found.harmless) - {read}, found.seems_harmless
+    return replace(found, harmless=harmless, seems_harmless=lambda name: name != read and seems_harmless(name))
 
 
 def inbound_dress(policy: Inbound, dress: Dress) -> Dress:

@@ -1,6 +1,7 @@
 """The Origin a browser names (RFC 6454 section 7, RFC 9110 section 7.2), and whether it is ours or allowed.
 
-v5.0.0-3.5.1, v5.0.0-4.4.2: an exact list, never a pattern, never `null`.
+v5.0.0-3.5.1, v5.0.0-4.4.2: an exact list, never a pattern, never `null`; v4.0.3-14.5.3 asks the same of CORS. Not
+checked: what the app's CORSMiddleware allows.
 """
 
 from collections.abc import Collection, Iterable

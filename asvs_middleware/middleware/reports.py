@@ -64,23 +64,25 @@ def collecting(app: ASGIApp, path: str, collector: ASGIApp) -> ASGIApp:
 
 async def _reports(scope: Scope, receive: Receive, clients: Clients) -> list[Report]:
     if scope["method"] != "POST":
-        raise _refusal("a report is sent with POST", "report_method", 405, (b"allow", b"POST, OPTIONS"))
+        allow = (b"allow", b"POST, OPTIONS")
+        raise _refusal("A report is sent with POST.", allow, code="report_method", status=405)
     allowed = clients.spend(_client(scope))
     if not allowed:
         raise _refusal(
             "One client sends more reports than are listened to.",
-            "report_rate" if allowed is False else _UNTOLD,
-            429,
             (b"retry-after", b"60"),
+            code="report_rate" if allowed is False else _UNTOLD,
+            status=429,
         )
     media_type = _field(scope, b"content-type").partition(b";")[0].strip().lower()
     if media_type not in {LEGACY, REPORTS}:
-        raise _refusal("The body is no report by its media type.", "report_media_type", 415)
+        raise _refusal("The body is no report by its media type.", code="report_media_type", status=415)
     body = await _body(receive)
     try:
         return read(body, media_type)
     except ValueError as error:
-        raise _refusal(f"The report cannot be read: {type(error).__name__}.", "report_malformed", 400) from None
+        reason = f"The report cannot be read: {type(error).__name__}."
+        raise _refusal(reason, code="report_malformed", status=400) from None
 
 
 _UNTOLD: Final = "report_rate_again"
@@ -91,10 +93,10 @@ async def _body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise _refusal("The client left before its report was whole.", "report_malformed", 400)
+            raise _refusal("The client left before its report was whole.", code="report_malformed", status=400)
         body += message.get("body", b"")
         if len(body) > LARGEST:
-            raise _refusal(f"The report is larger than {LARGEST} bytes.", "report_too_large", 413)
+            raise _refusal(f"The report is larger than {LARGEST} bytes.", code="report_too_large", status=413)
         if not message.get("more_body", False):
             return bytes(body)
 
@@ -128,7 +130,7 @@ def _tell(report: Report, unheard: int) -> None:
     )
 
 
-def _refusal(reason: str, code: str, status: int, *headers: tuple[bytes, bytes]) -> AccessDenied:
+def _refusal(reason: str, *headers: tuple[bytes, bytes], code: str, status: int) -> AccessDenied:
     return AccessDenied(reason, code=code, status=status, headers=headers, requirement="v5.0.0-15.2.2")
 
 

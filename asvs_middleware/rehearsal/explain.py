@@ -21,9 +21,10 @@ from ..connection.exchange import Exchange, Means
 from ..errors import ConfigurationError
 from ..events import printable
 from ..middleware import header_routes
+from ..middleware.cross_origin_routes import cross_origin_mark
 from ..middleware.dress import kind_of
 from ..middleware.inbound import inbound_dress
-from ..middleware.route_sets import strongest
+from ..middleware.route_sets import Chain, strongest
 from ..middleware.wardrobe import arrival
 from ..policy import SecurityPolicy
 from ..stack import stack_of
@@ -163,8 +164,20 @@ def explain(
         ),
         met=_met(missed, chosen.level, needs_proof=needs_proof, document=at.is_document),
         missed=tuple(missed),
-        waived=tuple((one.requirement, one.reason) for link in chain if (one := link.choice.waiver) is not None),
+        waived=_waived(chosen, chain, endpoint),
     )
+
+
+def _waived(policy: SecurityPolicy, chain: Chain, endpoint: Any) -> tuple[tuple[str, str], ...]:
+    """Return what is left open on purpose: by prefix, router and route, by the route's mark, and by the policy."""
+    mark = cross_origin_mark(endpoint) or cross_origin_mark(getattr(endpoint, "app", None))
+    elsewhere = {one.waiver for one in policy.headers_by_prefix.values()}
+    found = (
+        *(link.choice.waiver for link in chain),
+        None if mark is None else mark.waiver,
+        *(one for one in policy.waivers if one not in elsewhere),
+    )
+    return tuple((one.requirement, one.reason) for one in dict.fromkeys(found) if one is not None)
 
 
 def _exchange(policy: SecurityPolicy, path: str, method: str) -> Exchange:

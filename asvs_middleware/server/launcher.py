@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import events
 from ..errors import ConfigurationError
@@ -171,7 +171,12 @@ def server_for(
     if listeners.plaintext:
         https_port = policy.public_port or port_of(listeners.tls)
         policy_of_app, peers = (None, None) if stack is None else (stack.policy, stack.peers)
-        gates = plaintext_app(policy_of_app, https_port=https_port, peers=peers)
+
+        async def probed(scope: Scope, receive: Receive, send: Send) -> None:
+            # The lifespan ran on the other port; what it left for the requests is there.
+            await app({**scope, "state": server.lifespan.state.copy()}, receive, send)
+
+        gates = plaintext_app(policy_of_app, https_port=https_port, probed=probed, peers=peers)
         if policy.ready_path is not None:
             gates = probe.before(gates, policy.ready_path)
         plaintext = PlaintextServer(loaded(gates, {**settings, "lifespan": "off"}))

@@ -20,7 +20,7 @@ def steps(_settings: Settings) -> Iterable[Step]:
     yield Step("revoked client certificate", "403 client_certificate_refused", lambda c: _batch(c, "revoked"))
     yield Step("certificate of another identity", "403 client_certificate_identity", lambda c: _batch(c, "customer"))
     yield Step("no client certificate", "403 client_certificate_missing", lambda c: _batch(c, None))
-    yield Step("plaintext on the TLS port", REFUSED, _plaintext)
+    yield Step("plaintext on the TLS port", "400", _plaintext)
 
 
 def _weak(customer: Customer, version: str, suites: str) -> ssl.SSLContext:

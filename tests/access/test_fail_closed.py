@@ -3,17 +3,21 @@
 import functools
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi.routing
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, WebSocket
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
@@ -390,6 +394,100 @@ def fastapi_bound_method(ran: Ran, folder: Path) -> Case:
     app = FastAPI()
     app.get("/x")(guard(Orders().list))
     return Case(app)
+
+
+@kind
+def fastapi_generator_dependencies(ran: Ran, folder: Path) -> Case:
+    def opening() -> Iterator[str]:
+        ran.append("dependency")
+        yield "x"
+
+    async def swallowing() -> AsyncIterator[str]:
+        ran.append("dependency")
+        with suppress(BaseException):
+            yield "x"
+
+    app = FastAPI(dependencies=[Depends(swallowing)])
+
+    @app.get("/x", dependencies=[Depends(opening)])
+    @guard
+    async def endpoint(one: Annotated[str, Depends(opening)], two: Annotated[str, Depends(swallowing)]) -> str:
+        ran.append("body")
+        return one + two
+
+    return Case(app)
+
+
+@kind
+def fastapi_background_task(ran: Ran, folder: Path) -> Case:
+    app = FastAPI()
+
+    def tasks(later: BackgroundTasks) -> None:
+        later.add_task(ran.append, "body")
+
+    @app.get("/x", dependencies=[Depends(tasks)])
+    @guard
+    async def endpoint(later: BackgroundTasks) -> str:
+        later.add_task(ran.append, "body")
+        return "x"
+
+    return Case(app)
+
+
+@kind
+def starlette_background_task(ran: Ran, folder: Path) -> Case:
+    @guard
+    async def endpoint(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x", background=BackgroundTask(ran.append, "body"))
+
+    return Case(Starlette(routes=[Route("/x", endpoint)]))
+
+
+@kind
+def fastapi_behind_base_http_middleware(ran: Ran, folder: Path) -> Case:
+    async def answering(request: Request, call_next: Callable[..., Any]) -> Any:
+        with suppress(Exception):
+            return await call_next(request)
+        return PlainTextResponse("fine")
+
+    inner = fastapi_body(ran, folder)
+    inner.app.add_middleware(BaseHTTPMiddleware, dispatch=answering)
+    return inner
+
+
+@kind
+def fastapi_websocket_behind_base_http_middleware(ran: Ran, folder: Path) -> Case:
+    async def passing(request: Request, call_next: Callable[..., Any]) -> Any:
+        return await call_next(request)
+
+    inner = fastapi_websocket(ran, folder)
+    inner.app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
+    return inner
+
+
+@kind
+def fastapi_handler_that_swallows(ran: Ran, folder: Path) -> Case:
+    inner = fastapi_body(ran, folder)
+
+    async def fine(request: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse("fine")
+
+    for kind_of_error in (HTTPException, RequestValidationError, Exception, 401, 403):
+        inner.app.add_exception_handler(kind_of_error, fine)
+    return inner
+
+
+@kind
+def fastapi_HEAD_and_OPTIONS(ran: Ran, folder: Path) -> Case:
+    app = FastAPI()
+
+    @app.api_route("/x", methods=["HEAD", "OPTIONS"], dependencies=[Depends(recorder(ran))])
+    @guard
+    async def endpoint() -> str:
+        ran.append("body")
+        return "x"
+
+    return Case(app, method="OPTIONS")
 
 
 @kind

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from starlette.routing import Mount, Route, Router
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.server.pki import write_development_pki
 
-HTTP2 = find_spec("zttp") is not None and hasattr(uvicorn.Config("", http="zttp"), "http2")
-VERSIONS = {"1.1": ("h11", False), **({"2": ("zttp", True)} if HTTP2 else {})}
-"""uvicorn speaks HTTP/2 with zttp alone; where that is not installed there is nothing to ask."""
+VERSIONS = {"1.1": ("h11", False), **({"2": ("zttp", True)} if hasattr(uvicorn.Config(""), "http2") else {})}
+"""uvicorn speaks HTTP/2 with zttp alone, and its older releases not at all."""
 
 RAN: list[str] = []
 

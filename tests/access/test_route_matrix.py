@@ -1,6 +1,7 @@
 """The route matrix: what is printed is what the start-up check judged."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from starlette.routing import Mount, Route, Router
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access import rendered
 from asvs_middleware.stack import stack_of
+from asvs_middleware.waivers import Waiver
 
 
 async def raw(scope: Any, receive: Any, send: Any) -> None: ...
@@ -115,6 +117,7 @@ def test_json(entries: Any) -> None:
         "overrides": [],
         "set_by": ["router /ops", "route"],
         "problem": None,
+        "waived": [],
     }
     assert data["/batch"]["asks"][0]["client_certificate"] == ["dns:a.example", "dns:b.example"]
     assert data["/admin/login"]["overrides"] == ["prefix"]
@@ -129,15 +132,45 @@ def test_json(entries: Any) -> None:
         "overrides": [],
         "set_by": [],
         "problem": "",
+        "waived": [],
     }
 
 
 def test_markdown(entries: Any) -> None:
     """A table for a page; what would end a cell is escaped."""
     lines = rendered(entries, "md").splitlines()
-    assert lines[:2] == ["| Methods | Path | Needs | Set by | Endpoint | Problem |", f"|{' --- |' * 6}"]
+    assert lines[:2] == ["| Methods | Path | Needs | Set by | Endpoint | Problem | Waived |", f"|{' --- |' * 7}"]
     assert r"public: load balancer \| probe\n |" in lines[7]
     assert lines[-1].startswith("10 routes: ")
+
+
+def test_what_is_waived(entries: Any) -> None:
+    """Each style says what a route leaves open on purpose, why, and until when."""
+    end = date(2027, 1, 1)
+    given = [
+        Waiver(control="@dangerously_cross_origin", requirement="v5.0.0-3.5.1", reason="signed | by the partner"),
+        Waiver(control="headers", requirement="v5.0.0-3.4.6", reason="partners frame this", expires=end),
+    ]
+
+    def waived(entry: Any) -> Any:
+        return given if entry.path == "/any" else ()
+
+    lines = rendered(entries, "text", waived=waived).splitlines()
+    at = next(number for number, line in enumerate(lines) if " /any " in line)
+    assert lines[at + 1 : at + 3] == [
+        "    ~ waived v5.0.0-3.5.1 by @dangerously_cross_origin: signed | by the partner",
+        "    ~ waived v5.0.0-3.4.6 by headers, until 2027-01-01: partners frame this",
+    ]
+    data = {one["path"]: one["waived"] for one in json.loads(rendered(entries, "json", waived=waived))}
+    assert data.pop("/any")[1] == {
+        "control": "headers",
+        "requirement": "v5.0.0-3.4.6",
+        "reason": "partners frame this",
+        "expires": "2027-01-01",
+    }
+    assert not any(data.values())
+    [row] = [line for line in rendered(entries, "md", waived=waived).splitlines() if "`/any`" in line]
+    assert r"signed \| by the partner; waived v5.0.0-3.4.6 by headers, until 2027-01-01: partners frame this |" in row
 
 
 @pytest.mark.parametrize(

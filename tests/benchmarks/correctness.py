@@ -63,7 +63,12 @@ async def _inspect(variant: Variant) -> Findings:
     if await probe.garbage():
         faults.add("leaves garbage")
     host, *others = variant.scope["headers"]
-    bad = {"plaintext": {"scheme": "http"}, "foreign host": {"headers": [(host[0], b"evil.example"), *others]}}
+    # Where a proxy is trusted it is the proxy that says how the client came.
+    in_clear = [(name, b"http" if name == b"x-forwarded-proto" else value) for name, value in (host, *others)]
+    bad = {
+        "plaintext": {"scheme": "http", "headers": in_clear},
+        "foreign host": {"headers": [(host[0], b"evil.example"), *others]},
+    }
     return Findings(
         added=len(await probe.get(PLAIN)) - len(PLAIN),
         refuses=tuple([word for word, change in bad.items() if not await probe.reaches(change)]),

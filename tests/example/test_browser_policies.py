@@ -289,6 +289,17 @@ def test_documentation_without_console_errors(host: str, path: str, tab: Tab) ->
     assert [one for one in tab.errors if "logo-mini.svg" not in one] == []
 
 
+@pytest.mark.parametrize("host", [SHOP, STRICT])
+def test_the_page_after_a_log_in_runs_its_script(host: str, tab: Tab) -> None:
+    """Nobody opened it here, which its script finds out: it ran, under its nonce, and nothing was blocked."""
+    tab.open(f"https://{host}/docs/oauth2-redirect")
+    tab.settle(0.5)
+    assert tab.js("document.scripts.length") == 1
+    assert tab.js("document.scripts[0].nonce.length") > 20
+    assert tab.js("typeof run") == "function"
+    assert not [one for one in tab.errors if "Content Security Policy" in one]
+
+
 # Framing and isolation
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.headers.permissions import FEATURES, render
+from asvs_middleware.headers.permissions import FEATURES, FURTHER, render
 
 
 def allowlists(value: str) -> dict[str, str]:
@@ -19,6 +19,14 @@ def allowlists(value: str) -> dict[str, str]:
 def test_everything_is_closed() -> None:
     """By default no feature is open, and each is named once."""
     assert allowlists(render({})) == dict.fromkeys(FEATURES, "")
+
+
+def test_every_feature_has_one_place() -> None:
+    """Closed by default or left to the browser, never both; what is newer than the registry is there too."""
+    assert not set(FEATURES) & set(FURTHER)
+    assert list(FURTHER) == sorted(FURTHER)
+    for name in ("language-model", "local-network-access", "digital-credentials-get", "ch-ua-model", "translator"):
+        assert allowlists(render({name: []}))[name] == ""
 
 
 @pytest.mark.parametrize(

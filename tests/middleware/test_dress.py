@@ -94,6 +94,19 @@ def test_what_the_app_sent_survives(
     assert status == 304 or CSP_NAME in present
 
 
+@given(Theirs, st.sampled_from(list(DRESS)), st.sampled_from([200, 204, 304, 404, 500]), st.booleans())
+def test_the_short_way_sends_what_the_whole_one_does(
+    an_exchange: Make, theirs: list[tuple[bytes, bytes]], choice: str, status: int, nonce: bool
+) -> None:
+    """An exchange in which something happened takes the whole way; what is sent is the same."""
+    short, whole = an_exchange(), an_exchange()
+    whole.covered = True  # An event that says nothing about headers.
+    if nonce:
+        whole.nonce = short.make_nonce()
+    message = start(*theirs, status=status)
+    assert DRESS[choice](short, message) == DRESS[choice](whole, message)
+
+
 @pytest.mark.parametrize("headers", [[HTML], (HTML,), []], ids=["list", "tuple", "empty"])
 def test_the_app_s_message_is_not_changed(an_exchange: Make, headers: Any) -> None:
     """An app may send one message object a thousand times, and to several clients."""

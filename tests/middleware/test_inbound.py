@@ -342,6 +342,19 @@ async def test_bodies_are_not_watched_unless_asked(drive: Ask) -> None:
     assert seen == ["Exchange", "_Body"]
 
 
+@pytest.mark.parametrize(("length", "status"), [("10", 200), ("11", 413), ("x", 400)])
+@pytest.mark.parametrize("preset", [SecurityPolicy.api, SecurityPolicy.web])
+async def test_a_known_host_does_not_excuse_a_body(drive: Ask, preset: Any, length: str, status: int) -> None:
+    """A gate that reads a field is asked for every request that has it, however many passed before."""
+    app = secure(
+        Starlette(routes=[Route("/change", change, methods=["GET", "POST"])]),
+        preset(hosts=[HOST], limits=Limits(body_bytes=10)),
+    )
+    for _ in range(3):
+        assert (await drive(app, "/change")).status == 200
+    assert (await drive(app, "/change", method="POST", headers={"content-length": length})).status == status
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

@@ -39,7 +39,6 @@ RESPONSES = {
     "GET /static/nothing.css": 404,
     "GET /nothing": 404,
     "DELETE /": 405,
-    "TRACE /": 405,
     "GET /number/seven": 422,
     "GET /boom": 500,
     "GET /page-boom": 500,

@@ -2,18 +2,23 @@
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware import SecurityPolicy, secure
+from asvs_middleware import SecurityPolicy, public, secure
 from asvs_middleware.connection import Connection
 from asvs_middleware.errors import TLSRequired
+from asvs_middleware.middleware import Limits, Probe
 from asvs_middleware.server.plaintext import nothing
 
 PAGE = {"accept": "text/html,application/xhtml+xml"}
@@ -35,7 +40,7 @@ class Recorder:
     async def hook(self, connection: Connection) -> None:
         self.exposed.append(connection.client)
 
-    def secured(self, preset: Any) -> Any:
+    def secured(self, preset: Any, **choices: Any) -> Any:
         return secure(
             self,
             SecurityPolicy(
@@ -44,16 +49,17 @@ class Recorder:
                 default="allow",
                 trusted_proxies=["127.0.0.1", "::1"],
                 on_exposed_credential=self.hook,
+                **choices,
             ),
         )
 
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    """Whatever a test sends to the plaintext port, nothing of it may reach the app."""
+    """Whatever a test sends to the plaintext port, nothing of it may reach the app; probes have a path of their own."""
     recorder = Recorder()
     yield recorder
-    assert recorder.reached in ([], ["/over-tls"])
+    assert set(recorder.reached) <= {"/over-tls", "/health"}
 
 
 def over_plaintext(served: Any, method: str = "GET", **request: Any) -> httpx.Response:
@@ -104,6 +110,86 @@ def test_an_exposed_credential_is_told_to_the_hook(recorder: Recorder, serving: 
     assert len(recorder.exposed) == 1
     assert [record.levelno for record in caplog.records if record.message == "plaintext_refused"] == [logging.CRITICAL]
     assert "s3cret" not in str([vars(record) for record in caplog.records])
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "limits", "expected"),
+    [
+        pytest.param("TRACE", PAGE, {}, 405, id="a method nobody uses"),
+        pytest.param("DELETE", PAGE, {"methods": ["GET"]}, 405, id="a method the operator left out"),
+        pytest.param("GET", {**PAGE, "x-a": "a" * 200}, {"field_bytes": 300}, 431, id="fields too large"),
+        pytest.param("GET", {**PAGE, "x-a": "a", "x-b": "b"}, {"fields": 5}, 431, id="too many fields"),
+        pytest.param("GET", PAGE, {"fields": 20}, 308, id="within the limits"),
+    ],
+)
+def test_limits(
+    *, method: str, headers: dict[str, str], limits: dict[str, Any], expected: int, recorder: Recorder, serving: Any
+) -> None:
+    """v5.0.0-13.4.4 and 4.1.4: the limits of the policy hold on this port too."""
+    with serving(recorder.secured("web", limits=Limits(**limits))) as served:
+        response = over_plaintext(served, method, headers=headers)
+    assert response.status_code == expected
+    assert ("allow" in response.headers) is (expected == 405)
+
+
+HERE = ["127.0.0.0/8", "::1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "networks", "expected"),
+    [
+        pytest.param("GET", "/health", {}, HERE, 200, id="a probe"),
+        pytest.param("HEAD", "/health", {"host": "127.0.0.1:8080"}, HERE, 200, id="it names the node's address"),
+        pytest.param("POST", "/health", {}, HERE, 403, id="another method"),
+        pytest.param("GET", "/healthy", {}, HERE, 403, id="another path"),
+        pytest.param("GET", "/health/", {}, HERE, 403, id="a path below"),
+        pytest.param("GET", "/health", {}, ["203.0.113.0/24"], 403, id="from elsewhere"),
+        pytest.param("GET", "/health", {"authorization": "Bearer x"}, HERE, 403, id="with a credential"),
+        pytest.param("GET", "/health", {"cookie": "a=b"}, HERE, 403, id="with a cookie"),
+        pytest.param("GET", "/health", {"x-forwarded-for": "203.0.113.9"}, HERE, 403, id="passed on by a proxy"),
+        pytest.param("GET", "/health", {"x-forwarded-proto": "https"}, HERE, 403, id="said to be TLS by a proxy"),
+        pytest.param("GET", "/health", PAGE, HERE, 200, id="a probe by a browser"),
+    ],
+)
+def test_probes(
+    *,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    networks: list[str],
+    expected: int,
+    recorder: Recorder,
+    serving: Any,
+) -> None:
+    """The one thing that reaches the app, which judges it again; answered without HSTS and without cookies."""
+    probes = [Probe(path="/health", networks=networks)]
+    with (
+        serving(recorder.secured("api", probes=probes)) as served,
+        httpx.Client(base_url=served.plaintext_url, trust_env=False) as client,
+    ):
+        response = client.request(method, path, headers=headers)
+    assert response.status_code == expected
+    assert recorder.reached == (["/health"] if expected == 200 else [])
+    assert not {"strict-transport-security", "set-cookie"} & set(response.headers)
+
+
+def test_a_probe_finds_what_the_lifespan_left(serving: Any) -> None:
+    """The app was started for the TLS port; a health check asks the same database here."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, str]]:
+        yield {"database": "up"}
+
+    async def health(request: Request) -> PlainTextResponse:
+        response = PlainTextResponse(request.state.database)
+        response.set_cookie("session", "s3cret")
+        return response
+
+    routes = [Route("/health", public(reason="load balancer probe")(health))]
+    policy = SecurityPolicy.api(hosts=["localhost"], probes=[Probe(path="/health", networks=HERE)])
+    with serving(secure(Starlette(routes=routes, lifespan=lifespan), policy)) as served:
+        response = httpx.get(f"{served.plaintext_url}/health", trust_env=False)
+    assert (response.text, "set-cookie" in response.headers) == ("up", False)
 
 
 HANDSHAKE = (
