@@ -36,9 +36,10 @@ from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError
 from .headers import reports_of
-from .middleware import PeerLock, Watch, announce, collecting, fuse, header_routes, report_collector, waivers_of
+from .middleware import Watch, announce, collecting, fuse, header_routes, peer_lock, report_collector, waivers_of
 from .middleware.inbound import CrossOriginRoutes, inbound_app, inbound_dress, inbound_gates, inbound_ordinary
 from .outbound import OutboundPolicy
+from .outbound.revocation_lists import supplied, supplying
 from .policy import SecurityPolicy
 from .tokens import AccessTokenVerifier, Tokens
 from .waivers import Waiver
@@ -126,13 +127,15 @@ class Stack:
         guard: makes the proofs.
         peers: refuses whoever may not connect; None where everybody may.
         headers: what differs by route.
+        revocation: fetches revocation lists and OCSP answers for it; None where nothing is revoked.
     """
 
     def __init__(self, app: Any, policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> None:
         self.app = app
         self.policy = policy
         self.guard = guard_of(policy, clock=clock)
-        self.peers = peers_of(policy, clock=clock)
+        self.revocation = supplied(self.guard.certificates, clock=clock)
+        self.peers = peer_lock(policy.peers, policy.required_peer_certificate, clock=clock)
         self.headers = header_routes(policy, foreign=lambda inner: getattr(inner, SECURED, False))
         self._checked = self._announced = False
         self._partners = CrossOriginRoutes(lambda: (self.entries(), applications(self.app)))
@@ -271,17 +274,11 @@ class Stack:
         if self.peers is not None:
             self.peers.open()
         try:
-            await app(scope, receiving, checking)
+            async with supplying(self.revocation):
+                await app(scope, receiving, checking)
         finally:
             if self.peers is not None:
                 self.peers.close()
-
-
-def peers_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> PeerLock | None:
-    """Return the origin lock of a policy, or None where it has none."""
-    if policy.peers is None and policy.required_peer_certificate is None:
-        return None
-    return PeerLock(allowed=policy.peers, certificate=policy.required_peer_certificate, clock=clock)
 
 
 def guard_of(policy: SecurityPolicy, *, clock: Callable[[], float] = time.time) -> Guard:

@@ -42,6 +42,9 @@ from asvs_middleware.certificates.revocation_policy import RevocationPolicy
 from asvs_middleware.cli import main as command
 from asvs_middleware.outbound import errors as outbound_errors
 from asvs_middleware.server import ServerPolicy
+from asvs_middleware.server.accept_limits import Admission
+from asvs_middleware.server.deadlines import Deadlines
+from asvs_middleware.server.flags import FLAGS, Flag
 from asvs_middleware.server.pki import write_development_pki
 from asvs_middleware.server.strict_http_head import HeadLimits
 
@@ -394,6 +397,8 @@ POLICIES: list[Callable[..., Any]] = [
     outbound.Pins,
     outbound.BearerFor,
     ServerPolicy,
+    Deadlines,
+    Admission,
     HeadLimits,
     connection.TrustedProxies,
     connection.ForwardedCertificates,
@@ -432,7 +437,8 @@ def test_arguments_are_listed(policy: Callable[..., Any]) -> None:
 
 def _known() -> dict[str, Any]:
     public = {name: getattr(asvs_middleware, name) for name in asvs_middleware.__all__}
-    return {"timedelta": timedelta, "Limits": middleware.Limits, **public}
+    parts = {kind.__name__: kind for kind in (middleware.Limits, Deadlines, Admission, HeadLimits)}
+    return {"timedelta": timedelta, **parts, **public}
 
 
 def _default(policy: Callable[..., Any], parameter: inspect.Parameter) -> Any:
@@ -446,7 +452,11 @@ def _default(policy: Callable[..., Any], parameter: inspect.Parameter) -> Any:
 
 
 def test_options_are_listed() -> None:
-    """Every command and option of `asvs` stands in the reference, with its default; `--help` once for all."""
+    """Every command and option of `asvs` stands in the reference, with its default; `--help` once for all.
+
+    Options that are uvicorn's stand in a table of their own.
+    """
+    of_uvicorn = {flag.option for flag in FLAGS if flag.verdict != "ours"}
     commands = {"asvs": command, **{f"asvs {name}": one for name, one in command.commands.items()}}
     page = (ROOT / COMMANDS).read_text(encoding="utf-8")
     assert set(re.findall(r"^## `(asvs[^`]*)`$", page, re.MULTILINE)) == set(commands)
@@ -456,7 +466,25 @@ def test_options_are_listed() -> None:
         expected = dict(_option(option.to_info_dict()) for option in one.get_params(context))
         if name != "asvs":
             del expected["--help"]
+        if name == "asvs serve":
+            expected = {option: default for option, default in expected.items() if option not in of_uvicorn}
         assert listed == expected
+
+
+def test_settings_of_uvicorn_are_listed() -> None:
+    """Every setting of uvicorn stands in the reference, with its verdict, its reason and its limits (v5.0.0-13.4.6)."""
+    rows = table(COMMANDS, "Which settings of uvicorn may be given?")
+    assert [(names(option)[0], verdict, why) for option, verdict, why in rows] == [
+        (flag.option, flag.verdict, _explained(flag)) for flag in FLAGS if flag.name != "app"
+    ]
+
+
+def _explained(flag: Flag) -> str:
+    values = [f"One of: {', '.join(f'`{one}`' for one in flag.values)}."] if flag.values else []
+    most = [f"At most {flag.most}."] if flag.most is not None else []
+    spelt = flag.option if flag.kept else f"--no-{flag.option[2:]}"
+    kept = [f"`{spelt}` is accepted: it is in force."] if flag.kept is not None else []
+    return " ".join([flag.why, *values, *most, *kept])
 
 
 def _option(told: dict[str, Any]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ object (v5.0.0-8.2.2); that is the app's own rule.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 
 from ..certificates import ClientCertificateVerifier, VerifiedClientCertificate
@@ -55,7 +56,8 @@ class Guard:
         """
         at = datetime.fromtimestamp(self.clock(), UTC)
         chain = presented_chain(connection)
-        certificate = self._certificate(mark, connection, chain, at)
+        attempt = partial(self._certificate, mark, connection, chain, at)
+        certificate = attempt() if self.certificates is None else await self.certificates.informed(attempt)
         token = await self._token(mark, connection) if mark.token else None
         if token is not None:
             verify_binding(token, sha256(chain[0]).digest() if chain else None)

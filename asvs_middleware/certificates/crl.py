@@ -6,7 +6,6 @@ whatever is critical and not understood is a reason to refuse it. Not checked he
 is no clock, and whether it is newer than another (`revocation_change`).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +24,8 @@ from .pins import spki_sha256
 
 BROKEN_HASHES: Final = (hashes.MD5, hashes.SHA1)
 
-_PEM_LIST: Final = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+_BEGIN: Final = b"-----BEGIN X509 CRL-----"
+_END: Final = b"-----END X509 CRL-----"
 
 Key = tuple[bytes, Scope]
 """What a newer list has in common with the one it replaces: the issuer (issuer_key) and what is covered."""
@@ -79,11 +79,16 @@ def issuer_key(issuer: x509.Certificate) -> bytes:
 
 def _lists_in(data: bytes, where: str) -> list[bytes]:
     """Return each list of a file. Text between them is a comment, unless it may be what is left of a newer list."""
-    found: list[bytes] = _PEM_LIST.findall(data)
+    found, rest, at = list[bytes](), list[bytes](), 0
+    # Not a regular expression: with many beginnings and no end it would take for ever, and hold up the event loop.
+    while (start := data.find(_BEGIN, at)) >= 0 and (end := data.find(_END, start)) >= 0:
+        rest.append(data[at:start])
+        at = end + len(_END)
+        found.append(data[start:at])
     if not found:
         return [data]
-    rest = _PEM_LIST.sub(b"", data)
-    if b"-----" in rest or not rest.isascii():
+    rest.append(data[at:])
+    if any(b"-----" in one or not one.isascii() for one in rest):
         raise ConfigurationError(
             f"{where} holds something beside whole lists.",
             fix="Write the file anew, and in one step: the end of it may be missing.",

@@ -153,6 +153,8 @@ def _may_answer(signer: x509.Certificate, issuer: x509.Certificate, at: datetime
         return False
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc or not has_strong_key(signer):
         return False
+    if isinstance(signer.signature_hash_algorithm, BROKEN_HASHES):
+        return False
     try:
         signer.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):  # Another key; another name or algorithm; a key that signs not.

@@ -60,7 +60,7 @@ class Asking:
                 hold.
         """
         key = (issuer_key(issuer), certificate.serial_number)
-        if self._paused(responder) or len(self._flights) >= MOST_QUESTIONS:
+        if self._paused(responder) or (key not in self._flights and len(self._flights) >= MOST_QUESTIONS):
             return False
 
         async def fly() -> bool:

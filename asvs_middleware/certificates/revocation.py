@@ -29,6 +29,9 @@ Span = tuple[datetime, datetime]
 
 REQUIREMENT: Final = "v5.0.0-12.1.4"
 
+PATIENCE: Final = 5.0
+"""Seconds a request waits, in all, for lists and answers that it misses."""
+
 _ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _NOTHING: Final[Mapping[Scope, RevocationList]] = {}
 
@@ -53,6 +56,9 @@ class Informant(Protocol):
 
     async def learn(self, unknown: RevocationUnknown) -> bool:
         """Fetch it, and tell whether something new has come."""
+
+    def wake(self) -> None:
+        """Look for newer lists soon. Returns at once; may be called from any thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def say_refreshed(found: RevocationList, *, source: str, at: datetime) -> None:
         reason=f"A newer revocation list of {found.issuer} is in force.",
         requirement=REQUIREMENT,
         severity=logging.INFO,
-        source=_shown(source),
+        source=shown(source),
         issuer=found.issuer,
         number=str(found.number),  # Up to 160 bits, and loggers know 64.
         revoked=len(found.serials),
@@ -34,7 +34,7 @@ def say_failed(fault: str, *, source: str) -> None:
         reason=f"What is in force stays. {fault}",
         requirement=REQUIREMENT,
         severity=logging.ERROR,
-        source=_shown(source),
+        source=shown(source),
     )
 
 
@@ -52,7 +52,7 @@ def say_stale(found: RevocationList, *, until: datetime) -> None:
     )
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
     """Return an address without what is behind a question mark: there may be a secret."""
     return source.partition("?")[0]
 

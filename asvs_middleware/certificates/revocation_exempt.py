@@ -18,8 +18,8 @@ _NULL: Final = b"\x05\x00"
 
 def is_exempt(leaf: x509.Certificate, policy: RevocationPolicy) -> bool:
     """Tell whether the policy lets this client pass without a list or an answer."""
-    life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-    if policy.exempt_up_to is not None and life <= policy.exempt_up_to:
+    most = policy.exempt_up_to
+    if most is not None and leaf.not_valid_after_utc - leaf.not_valid_before_utc <= most:
         return True
     return policy.exempt_no_rev_avail and _has_no_rev_avail(leaf)
 

@@ -20,6 +20,8 @@ MOST_LEARNT: Final = 64
 """Addresses learnt from certificates. A CA with more shards than that is better served by files."""
 
 _LONGEST_URL: Final = 1024
+_MOST_NAMED: Final = 4
+"""Of one certificate."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +77,7 @@ class Places:
             return []
         names = (name for point in points(certificate) for name in point.full_name or ())
         urls = (name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))
-        return [url for url in dict.fromkeys(urls) if self._is_allowed(url)]
+        return [url for url in dict.fromkeys(urls) if self._is_allowed(url)][:_MOST_NAMED]
 
     def _is_allowed(self, url: str) -> bool:
         try:

@@ -4,10 +4,11 @@ Every source is named here, in advance. No address is taken from a certificate t
 is on the list: else whoever has a certificate of ours could make this process call any host (v5.0.0-13.2.4).
 """
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
@@ -21,6 +22,15 @@ SHORT_LIFE: Final = timedelta(days=7)
 
 MOST_OFTEN: Final = timedelta(minutes=1)
 LEAST_OFTEN: Final = timedelta(days=1)
+
+
+@runtime_checkable
+class Outbound(Protocol):
+    """Whoever says whom to trust over TLS; OutboundPolicy does."""
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return the context of a client."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,7 @@ class RevocationPolicy:
             What is on a list is refused all the same.
         exempt_no_rev_avail: certificates of clients in which the CA says that it publishes no revocation
             information (RFC 9608) pass as well, however long they hold.
+        outbound: whom to trust over https: an OutboundPolicy. The public web unless given.
         dangerously_over_http: the reason for fetching over plaintext. Lists and answers are signed, so nobody can
             change them on the way; but anybody there can hold newer ones back until the last one's nextUpdate, and
             sees whose certificates are asked about.
@@ -57,6 +68,7 @@ class RevocationPolicy:
     grace: timedelta = timedelta(0)
     exempt_up_to: timedelta | None = None
     exempt_no_rev_avail: bool = False
+    outbound: Outbound | None = None
     dangerously_over_http: str | None = None
     waivers: tuple[Waiver, ...] = field(init=False, repr=False, compare=False)
 
@@ -71,6 +83,11 @@ class RevocationPolicy:
             raise ConfigurationError(
                 f"RevocationPolicy(exempt_no_rev_avail={self.exempt_no_rev_avail!r}) is neither True nor False.",
                 fix="Write exempt_no_rev_avail=True, or leave it out.",
+            )
+        if not isinstance(self.outbound, Outbound | None):
+            raise ConfigurationError(
+                f"RevocationPolicy(outbound=...) is a {type(self.outbound).__name__}.",
+                fix='Write outbound=OutboundPolicy.internal(ca="internal-ca.pem"), or leave it out.',
             )
         object.__setattr__(self, "waivers", _waivers(self.dangerously_over_http))
         for url in (*self.lists, *(one.url for one in self.responders)):

@@ -19,16 +19,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from .crl import Key, RevocationList, read_lists
 from .ocsp_asking import Asking
-from .revocation import RevocationUnknown
+from .revocation import PATIENCE, RevocationUnknown
 from .revocation_change import refuse_worse_list
-from .revocation_events import fault_of, say_failed, say_refreshed, say_stale
+from .revocation_events import fault_of, say_failed, say_refreshed, say_stale, shown
 from .revocation_fetching import RevocationFetcher
 from .revocation_files import ListFiles
 from .revocation_flight import Flights
@@ -36,14 +36,15 @@ from .revocation_points import Place, Places
 from .revocation_policy import RevocationPolicy
 from .verifier import ClientCertificateVerifier
 
-PATIENCE: Final = 5.0
-"""Seconds a request waits for what it misses."""
+Result = TypeVar("Result")
 
 PAUSE: Final = timedelta(seconds=30)
 """Between two looks at a place that requests cause."""
 
 _BREATH: Final = 0.5
 """Seconds until wake() is heard. It may be called in any thread, so no event of one loop can carry it."""
+
+_UNFINISHED: Final = "It was not waited for."
 
 Found = list[tuple[Key, RevocationList]]
 
@@ -77,22 +78,34 @@ class RevocationService:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RevocationService"]:
-        """Look once, then go on looking in the background until the end of the block."""
-        await self.refresh()
+        """Look once, for a few seconds at most, then go on looking in the background until the end of the block."""
+        with anyio.move_on_after(PATIENCE):
+            await self.refresh()
+        raised = None
         async with anyio.create_task_group() as group:
             group.start_soon(self._go_on)
-            yield self
+            try:
+                yield self
+            except Exception as error:  # noqa: BLE001  # Raised below, as it was: a task group would wrap it.
+                raised = error
             group.cancel_scope.cancel()
+        if raised is not None:
+            raise raised
 
     def wake(self) -> None:
         """Have everything looked at now. Returns at once; may be called from any thread."""
         self._asked = True
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether wake() was called and nobody has looked since."""
+        return self._asked
+
     async def refresh(self) -> None:
         """Look at every place and every file now, whether it is time or not. Whatever they do, it never fails."""
         self._asked, self._looked = False, self._now()
         async with anyio.create_task_group() as group:
-            group.start_soon(to_thread.run_sync, self._files.look, self._now())
+            group.start_soon(_aside, self._files.look, self._now())
             for place in self._places:
                 group.start_soon(self._look, place)
         self._notice_stale()
@@ -102,11 +115,6 @@ class RevocationService:
 
         Called again at once, it does not ask again: a failure is shared for a moment by whoever comes.
         """
-        with anyio.move_on_after(PATIENCE):
-            return await self._learn(unknown)
-        return False
-
-    async def _learn(self, unknown: RevocationUnknown) -> bool:
         revocation = self._verifier.policy.revocation
         responder = revocation.responder_of(unknown.issuer) if revocation else None
         if revocation is None or responder is None:
@@ -146,7 +154,7 @@ class RevocationService:
 
     async def _fetch(self, place: Place) -> bool:
         at, before = self._now(), place.fault
-        place.tried, place.fault = at, ""
+        place.tried, place.fault = at, before or _UNFINISHED  # Whoever fetches may be cancelled on the way.
         try:
             found = await self._newer(place, at)
         except Exception as error:  # noqa: BLE001  # A refusal: whatever came from there, what is in force stays.
@@ -154,6 +162,7 @@ class RevocationService:
             if place.fault != before:  # Once for each fault, and not for each look.
                 say_failed(place.fault, source=place.url)
             return False
+        place.fault = ""
         self._put(found, place.url, at)
         return bool(found)
 
@@ -168,7 +177,7 @@ class RevocationService:
             return []
         policy = self._verifier.policy
         issuers = (*policy.anchors, *policy.authorities) if place.issuer is None else (place.issuer,)
-        found = await to_thread.run_sync(read_lists, document.data, issuers, place.url)
+        found = await _aside(read_lists, document.data, issuers, shown(place.url))
         held = self._verifier.fetched.lists
         own = policy.revocation.lists if policy.revocation else {}
         for key, new in found:
@@ -202,3 +211,8 @@ class RevocationService:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+async def _aside(work: Callable[..., Result], *arguments: Any) -> Result:
+    """Do work in a thread, whatever other threads of the app are waiting for. Who is cancelled leaves it behind."""
+    return await to_thread.run_sync(work, *arguments, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True)

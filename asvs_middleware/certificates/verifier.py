@@ -16,6 +16,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Final, TypeVar
 
+import anyio
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import Store
@@ -29,7 +30,7 @@ from .leaf import check, digests, identities, refused
 from .path import Trust, validated_path
 from .policy import ClientCertificates
 from .proof import TLS, VerifiedClientCertificate, verified
-from .revocation import Informant, RevocationUnknown
+from .revocation import PATIENCE, Informant, RevocationUnknown
 from .revocation_fetched import Fetched
 from .verdicts import Verdict, Verdicts
 
@@ -103,13 +104,12 @@ class ClientCertificateVerifier:
         Raises:
             Exception: what attempt raises, the last time.
         """
-        for _ in range(MOST_INTERMEDIATES):
-            try:
-                return attempt()
-            except RevocationUnknown as unknown:
-                if self.informant is None or not await self.informant.learn(unknown):
-                    raise
-        return attempt()
+        try:
+            return attempt()
+        except RevocationUnknown as unknown:
+            if self.informant is None:
+                raise
+            return await _informed(self.informant, unknown, attempt)
 
     def admit(
         self, chain: Sequence[bytes], *, at: datetime, source: str = TLS, resumed: bool = False
@@ -177,6 +177,19 @@ class ClientCertificateVerifier:
             raise refused("malformed", f"The certificate cannot be read ({type(problem).__name__}).") from None
         current.verdicts.keep(key, verdict)
         return verdict.proof
+
+
+async def _informed(informant: Informant, unknown: RevocationUnknown, attempt: Callable[[], Result]) -> Result:
+    """Try again for as long as something new comes: each link of a chain may miss its own list."""
+    with anyio.move_on_after(PATIENCE):
+        while await informant.learn(unknown):
+            try:
+                return attempt()
+            except RevocationUnknown as next_one:
+                if next_one.certificate == unknown.certificate:
+                    raise  # What came did not help, and the next would not either.
+                unknown = next_one
+    raise unknown
 
 
 def _generation(number: int, policy: ClientCertificates, fetched: Fetched) -> _Generation:

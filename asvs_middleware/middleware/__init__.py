@@ -17,7 +17,7 @@ from .limits import Limits, limits_gate
 from .local import unless_local
 from .nonce import csp_nonce
 from .pages import jinja_globals, spa_index
-from .peers import PeerLock
+from .peers import PeerLock, peer_lock
 from .plaintext import plaintext_gate
 from .probes import Probe, probe_test
 from .reports import collecting, report_collector
@@ -56,6 +56,7 @@ __all__ = [
     "host_gate",
     "jinja_globals",
     "limits_gate",
+    "peer_lock",
     "plaintext_gate",
     "probe_test",
     "report_collector",

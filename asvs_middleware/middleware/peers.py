@@ -18,6 +18,15 @@ from .seldom import Seldom
 from .verdict import Verdict
 
 
+def peer_lock(
+    allowed: AllowedPeers | None, certificate: PeerCertificate | None, *, clock: Callable[[], float]
+) -> "PeerLock | None":
+    """Return the origin lock, or None where everybody may connect."""
+    if allowed is None and certificate is None:
+        return None
+    return PeerLock(allowed=allowed, certificate=certificate, clock=clock)
+
+
 class PeerLock:
     """The first gate. Where networks and a certificate are asked for, a peer has to have both.
 

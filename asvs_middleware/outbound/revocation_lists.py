@@ -5,16 +5,20 @@ reason: what comes is signed, and the certificates room verifies it, whichever w
 is called, no redirect is followed, and the answer is bounded in size and time.
 """
 
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
+from ..certificates import ClientCertificateVerifier
 from ..certificates.revocation_fetching import Document
 from ..certificates.revocation_policy import RevocationPolicy
+from ..certificates.revocation_service import RevocationService
 from ..errors import DependencyUnavailable
 from .errors import HostNotAllowed, OutboundRefused
 from .guard import Exchange, Guard
@@ -22,8 +26,8 @@ from .origin import Origin, one_spelling, parse_origin
 from .policy import OutboundPolicy
 from .transport import guarded_async
 
-LARGEST_LIST: Final = 64 * 1024 * 1024
-"""Bytes of a list: more than a million serial numbers."""
+LARGEST_LIST: Final = 16 * 1024 * 1024
+"""Bytes of a list: 400,000 serial numbers. More would hold the interpreter up while the signature is checked."""
 
 LARGEST_ANSWER: Final = 64 * 1024
 
@@ -36,24 +40,47 @@ _QUESTION: Final = {"content-type": "application/ocsp-request", "accept": "appli
 _LONGEST_TAG: Final = 256
 
 
+def supplied(
+    verifier: ClientCertificateVerifier | None, *, clock: Callable[[], float] = time.time
+) -> RevocationService | None:
+    """Return what fetches for a verifier, or None where its policy checks no revocation. Nothing is fetched yet.
+
+    Raises:
+        ConfigurationError: an address holds no host that could be called.
+    """
+    if verifier is None or verifier.policy.revocation is None:
+        return None
+    fetcher = RevocationLists(verifier.policy.revocation_policy or RevocationPolicy())
+    return RevocationService(verifier, fetcher=fetcher, clock=clock)
+
+
+@asynccontextmanager
+async def supplying(service: RevocationService | None) -> AsyncIterator[None]:
+    """Run it, if there is one, round an app's lifespan."""
+    async with nullcontext() if service is None else service.running():
+        yield
+
+
 class RevocationLists:
     """Fetches for one RevocationPolicy; a RevocationFetcher.
 
     Args:
-        revocation: names every address.
-        outbound: whom to trust over https; the public web unless given.
+        revocation: names every address, and whom to trust over https.
 
     Raises:
         ConfigurationError: an address holds no host that could be called.
     """
 
-    def __init__(self, revocation: RevocationPolicy, *, outbound: OutboundPolicy | None = None) -> None:
+    def __init__(self, revocation: RevocationPolicy) -> None:
         origins = {_origin(url) for url in (*revocation.lists, *(one.url for one in revocation.responders))}
         for host in revocation.distribution_points:
             origins |= {_origin(f"{scheme}://{host}", resource=False) for scheme in ("https", "http")}
         self._secure = frozenset(origin for scheme, origin in origins if scheme == "https")
         self._plain = frozenset(origin for scheme, origin in origins if scheme == "http" and revocation.waivers)
-        self._context = (outbound or OutboundPolicy.public_web()).ssl_context()
+        # A bare context trusts nobody.
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._secure:
+            self._context = (revocation.outbound or OutboundPolicy.public_web()).ssl_context()
 
     async def fetch_list(self, url: str, *, tag: str | None = None) -> Document | None:
         """Return the list, or None where it is still the one of this tag.

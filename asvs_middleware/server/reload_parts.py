@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..certificates import ClientCertificateVerifier
+from ..certificates import ClientCertificates, ClientCertificateVerifier
 from ..certificates.revocation_change import refuse_worse
 from ..errors import ConfigurationError
 from ..tls import Lifetime, in_force, read_chain
@@ -113,7 +113,12 @@ class ClientFiles:
         before = self._verifier.policy
         policy = replace(before)
         refuse_worse(before.revocation, policy.revocation, (*policy.anchors, *policy.authorities), at)
-        return partial(self._verifier.trust, policy)
+        return partial(self._put, policy)
+
+    def _put(self, policy: ClientCertificates) -> None:
+        self._verifier.trust(policy)
+        if self._verifier.informant is not None:
+            self._verifier.informant.wake()  # Lists that are fetched may be of a CA that is new.
 
 
 def _own_certificate(policy: ServerPolicy) -> str | None:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates import ClientCertificates
+from asvs_middleware.certificates.crl import read_lists
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 
@@ -291,3 +292,9 @@ class TestFolders:
         (trust.parent / "crls" / "old").mkdir(parents=True)
         with pytest.raises(ConfigurationError, match="cannot be read"):
             ClientCertificates(trust=trust, crls=[trust.parent / "crls"])
+
+
+def test_many_beginnings_and_no_end(ca: DevelopmentCA) -> None:
+    """A file made to be slow to read is read as fast as any: in far less than the seconds a search back would take."""
+    with pytest.raises(ConfigurationError, match="is not a certificate revocation list"):
+        read_lists(b"-----BEGIN X509 CRL-----" * 100_000, [ca.certificate], "x")

@@ -227,6 +227,16 @@ def test_refuses(parts: dict[str, Any], message: str) -> None:
     assert (refusal.value.status, refusal.value.facts) == (503, {"reason_code": "revocation_unavailable"})
 
 
+def test_other_extensions() -> None:
+    """What is not critical may be there, before the nonce too."""
+    other = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\5\0")
+    builder_order = an_answer(nonce=None, extension=(other, False))
+    assert read_answer(builder_order, question(nonce=None), AT).state == "good"
+    with pytest.raises(DependencyUnavailable, match="does not bring the nonce back"):
+        read(builder_order)
+    assert read(an_answer(extension=(other, False))).state == "good"
+
+
 def test_a_responder_that_signs_in_advance() -> None:
     """Where no nonce was sent, none is asked for, and one that comes is nobody's."""
     asked = question(nonce=None)
@@ -351,6 +361,17 @@ def parts_of(value: bytes) -> list[bytes]:
 
 def _end_of_header(value: bytes, at: int) -> int:
     return at + 2 + (value[at + 1] & 0x7F if value[at + 1] & 0x80 else 0)
+
+
+def test_a_responder_certified_with_a_broken_hash() -> None:
+    """Who can make two certificates with one SHA-1 must not turn a client's into a responder's."""
+    tbs = parts_of(a_responder().tbs_certificate_bytes)
+    tbs[2] = WITH_SHA1
+    signed = sequence(*tbs)
+    signature = CA.key.sign(signed, ec.ECDSA(SHA1()))
+    responder = x509.load_der_x509_certificate(sequence(signed, WITH_SHA1, tagged(3, b"\0" + signature)))
+    with pytest.raises(DependencyUnavailable, match="signed neither"):
+        read(an_answer(responder=responder, key=KEYS["P-256"]))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -64,6 +64,7 @@ def test_fetches(choice: dict[str, Any]) -> None:
         pytest.param({"exempt_up_to": timedelta(days=8)}, "to 7 days", id="a long life called short"),
         pytest.param({"exempt_up_to": timedelta(0)}, "is no time of that kind", id="no life at all"),
         pytest.param({"exempt_no_rev_avail": "yes"}, "neither True nor False", id="a word for yes"),
+        pytest.param({"outbound": "internal-ca.pem"}, "Write outbound=OutboundPolicy.internal", id="a file for trust"),
         pytest.param({"dangerously_over_http": "because"}, "three words", id="no reason"),
     ],
 )

@@ -26,6 +26,7 @@ from asvs_middleware.certificates import (
     revocation_points,
     revocation_service,
 )
+from asvs_middleware.certificates import verifier as certificate_verifier
 from asvs_middleware.certificates.ocsp_responder import Responder
 from asvs_middleware.certificates.revocation_fetching import Document
 from asvs_middleware.certificates.revocation_flight import Flights
@@ -253,8 +254,10 @@ class TestLists:
 
     def test_a_secret_in_the_address(self, lab: Lab, events: Events) -> None:
         """v5.0.0-16.2.5: what stands behind a question mark is not logged."""
-        lab.shelf.documents[f"{URL}?key=secret"] = lab.list_of()
-        asyncio.run(lab.serve(lists=[f"{URL}?key=secret"]).refresh())
+        for found in (lab.list_of(), b"no list"):
+            lab.shelf.documents[f"{URL}?key=secret"] = found
+            asyncio.run(lab.serve(lists=[f"{URL}?key=secret"]).refresh())
+        assert said(events) == ["revocation_refreshed", "revocation_failed"]
         assert "secret" not in str(events())
 
     def test_grace_is_said(self, lab: Lab, client: Issued, events: Events) -> None:
@@ -370,7 +373,7 @@ class TestOnDemand:
 
     def test_patience(self, lab: Lab, client: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
         """A request waits for a bounded time, and is then refused."""
-        monkeypatch.setattr(revocation_service, "PATIENCE", 0.05)
+        monkeypatch.setattr(certificate_verifier, "PATIENCE", 0.05)
         lab.shelf.gate = anyio.sleep_forever
         lab.serve(lists=[URL])
         assert asyncio.run(lab.code(client)) == "revocation_missing"
@@ -492,12 +495,28 @@ class TestDistributionPoints:
         lab.serve(distribution_points=["crl.example"])
         assert asyncio.run(lab.code(self.client(lab, URL))) == "revocation_missing"
 
+    def test_a_place_is_learnt_once(self, lab: Lab) -> None:
+        """Two certificates with one place are one place, left alone for a while where it fails."""
+        lab.shelf.documents[URL] = OSError()
+        lab.serve(distribution_points=["crl.example"])
+        for _ in range(2):
+            assert asyncio.run(lab.code(self.client(lab, URL))) == "revocation_missing"
+        assert len(lab.shelf.asked) == 1
+
     def test_strangers_teach_nothing(self, lab: Lab) -> None:
         """A certificate that no anchor issued is refused before anybody looks where it points."""
         stranger = Lab(DevelopmentCA.root("Clients", at=lab.now), lab.folder, lab.now)
         lab.serve(distribution_points=["crl.example"])
         assert asyncio.run(lab.code(self.client(stranger, URL))) == "unknown_issuer"
         assert lab.shelf.asked == []
+
+    def test_many_places_of_one_certificate(self, lab: Lab) -> None:
+        """A certificate that names a great many places has a few of them looked at."""
+        urls = [f"https://crl.example/{number}.crl" for number in range(40)]
+        lab.shelf.documents |= {url: OSError() for url in urls}
+        lab.serve(distribution_points=["crl.example"])
+        assert asyncio.run(lab.code(self.client(lab, *urls))) == "revocation_missing"
+        assert len(lab.shelf.asked) == 4
 
     def test_bounded(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         """So many places are kept and no more; the oldest makes room."""
@@ -586,6 +605,23 @@ class TestResponders:
         assert asyncio.run(all_at_once()) == ["good"] * 50
         assert len(lab.shelf.asked) == 1
 
+    def test_whole_chain(self, lab: Lab, intermediate: DevelopmentCA, deep_client: Issued) -> None:
+        """Each certificate of a chain is asked about, of its own CA's responder."""
+        below = "https://ocsp.example/below"
+        (lab.folder / "root.pem").write_bytes(lab.ca.pem)
+        (lab.folder / "issuing.pem").write_bytes(intermediate.pem)
+        lab.shelf.documents[ASK] = an_answer(lab)
+        lab.shelf.documents[below] = an_answer(lab, signer=(intermediate.certificate, intermediate.key))
+        lab.serve(
+            intermediates=(intermediate,),
+            responders=[
+                Responder(url=ASK, issuers=[lab.folder / "root.pem"]),
+                Responder(url=below, issuers=[lab.folder / "issuing.pem"]),
+            ],
+        )
+        assert asyncio.run(lab.code(deep_client)) == "good"
+        assert [url for url, _ in lab.shelf.asked] == [below, ASK]
+
     def test_many_questions(self, lab: Lab, client: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
         """So many are under way and no more: the rest is refused at once."""
         monkeypatch.setattr(ocsp_asking, "MOST_QUESTIONS", 2)
@@ -644,6 +680,44 @@ class TestRunning:
                 return lab.code_now(client)
 
         assert asyncio.run(lifespan()) == "revocation_missing"
+
+    def test_an_error_of_the_app(self, lab: Lab) -> None:
+        """It goes through as it is, and not in a group."""
+        service = lab.serve(lab.list_of())
+
+        async def lifespan() -> None:
+            async with service.running():
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(lifespan())
+
+    def test_woken(self, lab: Lab) -> None:
+        """It is awake until somebody has looked."""
+        service = lab.serve(lab.list_of())
+        service.wake()
+        assert service.is_awake
+        asyncio.run(service.refresh())
+        assert not service.is_awake
+
+    def test_a_slow_place_holds_nothing_up(self, lab: Lab, client: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The app starts after a few seconds; the place is due again soon."""
+        monkeypatch.setattr(revocation_service, "PATIENCE", 0.05)
+        monkeypatch.setattr(revocation_service, "_BREATH", 0.01)
+        lab.shelf.documents[URL] = lab.list_of()
+        lab.shelf.gate = anyio.sleep_forever
+        service = lab.serve(lists=[URL])
+
+        async def lifespan() -> None:
+            async with service.running():
+                assert lab.code_now(client) == "revocation_missing"
+                lab.shelf.gate = None
+                lab.now += timedelta(minutes=1)
+                with anyio.fail_after(5):
+                    while lab.code_now(client) != "good":
+                        await anyio.sleep(0.01)
+
+        asyncio.run(lifespan())
 
     @pytest.mark.parametrize(
         "cause",

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,15 +21,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
+from asvs_middleware import SecurityPolicy, secure, sensitive
 from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier
 from asvs_middleware.certificates.ocsp_responder import Responder
 from asvs_middleware.certificates.revocation_policy import RevocationPolicy
 from asvs_middleware.certificates.revocation_service import RevocationService
 from asvs_middleware.errors import AccessDenied, ConfigurationError, DependencyUnavailable
 from asvs_middleware.outbound import OutboundPolicy, revocation_lists
-from asvs_middleware.outbound.revocation_lists import RevocationLists
+from asvs_middleware.outbound.revocation_lists import RevocationLists, supplied
 from asvs_middleware.server.pki import DevelopmentCA, Issued
+from asvs_middleware.server.reload_parts import ClientFiles
+from asvs_middleware.stack import stack_of
 
 REASON = "the responder speaks http only"
 OPENSSL = shutil.which("openssl")
@@ -125,11 +132,8 @@ def client(clients: DevelopmentCA, now: datetime) -> Issued:
     return clients.issue_client("batch", dns=["batch.example"], at=now)
 
 
-def fetcher(*urls: str, outbound: OutboundPolicy | None = None, **choices: Any) -> RevocationLists:
-    return RevocationLists(
-        RevocationPolicy(lists=urls, dangerously_over_http=REASON, **choices),
-        outbound=outbound,
-    )
+def fetcher(*urls: str, **choices: Any) -> RevocationLists:
+    return RevocationLists(RevocationPolicy(lists=urls, dangerously_over_http=REASON, **choices))
 
 
 def fetch(fetching: RevocationLists, url: str, **choices: Any) -> Any:
@@ -143,7 +147,7 @@ class TestLists:
         """Over https the outbound policy says whom to trust."""
         served = site(ca.issue_cert("localhost"))
         served.answers["/ca.crl"] = (200, {"etag": '"1"'}, b"list")
-        fetching = RevocationLists(RevocationPolicy(lists=[served.url()]), outbound=policy)
+        fetching = RevocationLists(RevocationPolicy(lists=[served.url()], outbound=policy))
         document = fetch(fetching, served.url())
         assert (document.data, document.tag) == (b"list", '"1"')
         assert fetch(fetching, served.url(), tag='"1"') is None
@@ -295,11 +299,20 @@ class Guarded:
         return asyncio.run(request())
 
 
-def guarded(folder: Path, clients: DevelopmentCA, now: datetime, **choices: Any) -> Guarded:
+def guarded(folder: Path, clients: DevelopmentCA, now: datetime, *files: bytes, **choices: Any) -> Guarded:
     (folder / "clients-ca.pem").write_bytes(clients.pem)
-    policy = RevocationPolicy(dangerously_over_http=REASON, **choices)
-    verifier = ClientCertificateVerifier(ClientCertificates(trust=folder / "clients-ca.pem", revocation_policy=policy))
-    return Guarded(verifier, RevocationService(verifier, fetcher=RevocationLists(policy)), now)
+    for number, data in enumerate(files):
+        (folder / f"{number}.crl").write_bytes(data)
+    policy = ClientCertificates(
+        trust=folder / "clients-ca.pem",
+        crls=[folder / f"{number}.crl" for number in range(len(files))],
+        revocation_policy=RevocationPolicy(dangerously_over_http=REASON, **choices),
+    )
+    verifier = ClientCertificateVerifier(policy)
+    service = supplied(verifier)
+    assert service is verifier.informant
+    assert service
+    return Guarded(verifier, service, now)
 
 
 def test_a_list_end_to_end(
@@ -373,31 +386,143 @@ def test_openssls_responder(tmp_path: Path, clients: DevelopmentCA, now: datetim
         port = listener.getsockname()[1]
     command = f"ocsp -port {port} -index index.txt -CA ca.pem -rsigner signer.pem -rkey signer.key -ndays 1"
     process = subprocess.Popen(
-        [str(OPENSSL), *command.split()], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(OPENSSL), *command.split()], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_for(port)
-        files = {"crls": clients.crl(at=now)} if delegated else {}
-        (tmp_path / "clients-ca.pem").write_bytes(clients.pem)
-        places = []
-        for name, crl in files.items():
-            (tmp_path / name).write_bytes(crl.public_bytes(Encoding.PEM))
-            places.append(tmp_path / name)
-        policy = RevocationPolicy(responders=[Responder(url=f"http://127.0.0.1:{port}/")], dangerously_over_http=REASON)
-        verifier = ClientCertificateVerifier(
-            ClientCertificates(trust=tmp_path / "clients-ca.pem", crls=places, revocation_policy=policy)
-        )
-        checked = Guarded(verifier, RevocationService(verifier, fetcher=RevocationLists(policy)), now)
+        assert process.stdout
+        assert process.stdout.readline().startswith(b"ACCEPT")  # A connection without a question would be its last.
+        # The responder's certificate does not say that it needs no check, so a list has to cover it.
+        files = [clients.crl(at=now).public_bytes(Encoding.PEM)] if delegated else []
+        checked = guarded(tmp_path, clients, now, *files, responders=[Responder(url=f"http://127.0.0.1:{port}/")])
         found = [checked.code(one) for one in (good, revoked, unknown)]
     finally:
         process.terminate()
-        process.wait(10)
+        process.communicate(timeout=10)
     assert found == ["good", "revoked 403", "revocation_unknown 403"]
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.02)
-    raise TimeoutError
+class TestApp:
+    """The whole way: an app, its lifespan, a request that shows a certificate."""
+
+    def app(self, folder: Path, clients: DevelopmentCA, **choices: Any) -> Any:
+        @sensitive(client_certificate=True)
+        async def secret(request: Request) -> PlainTextResponse:
+            return PlainTextResponse("secret")
+
+        (folder / "clients-ca.pem").write_bytes(clients.pem)
+        certificates = ClientCertificates(trust=folder / "clients-ca.pem", **choices)
+        policy = SecurityPolicy.api(hosts=["api.example.com"], client_certificates=certificates)
+        return secure(Starlette(routes=[Route("/secret", secret)]), policy)
+
+    async def status(self, app: Any, client: Issued) -> int:
+        """Return what a request with this certificate is answered with."""
+        statuses: list[int] = []
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "scheme": "https",
+            "method": "GET",
+            "path": "/secret",
+            "query_string": b"",
+            "headers": [(b"host", b"api.example.com")],
+            "client": ("192.0.2.7", 4711),
+            "extensions": {"tls": {"client_cert_chain": [ssl.DER_cert_to_PEM_cert(client.der)]}},
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: dict[str, Any]) -> None:
+            statuses.append(message.get("status", 0))
+
+        await app(scope, receive, send)
+        return statuses[0]
+
+    @contextlib.asynccontextmanager
+    async def started(self, app: Any) -> AsyncIterator[None]:
+        """Run the app's lifespan as a server does."""
+        up, down = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if not up.is_set():
+                return {"type": "lifespan.startup"}
+            await down.wait()
+            return {"type": "lifespan.shutdown"}
+
+        async def send(message: dict[str, Any]) -> None:
+            up.set()
+
+        running = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
+        await up.wait()
+        yield
+        down.set()
+        await running
+
+    def test_lifespan(
+        self, site: Callable[..., Site], tmp_path: Path, clients: DevelopmentCA, client: Issued, now: datetime
+    ) -> None:
+        """The list is there when the app is up; revoked meanwhile, the client is refused on the next request."""
+        served = site()
+        served.answers["/ca.crl"] = (200, {}, clients.crl(at=now).public_bytes(Encoding.DER))
+        choices = RevocationPolicy(lists=[served.url()], dangerously_over_http=REASON)
+        app = self.app(tmp_path, clients, revocation_policy=choices)
+
+        async def life() -> list[int]:
+            async with self.started(app):
+                assert len(served.asked) == 1
+                before = await self.status(app, client)
+                newer = clients.crl([client.certificate], at=now, number=2)
+                served.answers["/ca.crl"] = (200, {}, newer.public_bytes(Encoding.DER))
+                await stack_of(app).revocation.refresh()
+                return [before, await self.status(app, client)]
+
+        assert asyncio.run(life()) == [200, 403]
+
+    def test_without_lifespan(
+        self, site: Callable[..., Site], tmp_path: Path, clients: DevelopmentCA, client: Issued, now: datetime
+    ) -> None:
+        """Under a server that runs none, the first request has the list fetched; without it, the answer is 503."""
+        served = site()
+        choices = RevocationPolicy(lists=[served.url()], dangerously_over_http=REASON)
+        app = self.app(tmp_path, clients, revocation_policy=choices)
+        assert asyncio.run(self.status(app, client)) == 503
+        served.answers["/ca.crl"] = (200, {}, clients.crl(at=now).public_bytes(Encoding.DER))
+        app = self.app(tmp_path, clients, revocation_policy=choices)
+        assert asyncio.run(self.status(app, client)) == 200
+
+    def test_no_revocation(self, tmp_path: Path, clients: DevelopmentCA, client: Issued) -> None:
+        """Where nothing is revoked, nothing is fetched."""
+        app = self.app(tmp_path, clients)
+        assert stack_of(app).revocation is None
+
+        async def life() -> int:
+            async with self.started(app):
+                return await self.status(app, client)
+
+        assert asyncio.run(life()) == 200
+        assert supplied(None) is None
+
+    def test_a_lifespan_that_fails(self, tmp_path: Path, clients: DevelopmentCA, now: datetime) -> None:
+        """The app's own error reaches the server as it is, and not in a group."""
+        (tmp_path / "clients.crl").write_bytes(clients.crl(at=now).public_bytes(Encoding.DER))
+        app = self.app(tmp_path, clients, crls=[tmp_path / "clients.crl"])
+
+        async def receive() -> dict[str, Any]:
+            raise ZeroDivisionError
+
+        async def send(message: dict[str, Any]) -> None:
+            """Say nothing."""
+
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(app({"type": "lifespan"}, receive, send))
+
+
+def test_a_reload_wakes(tmp_path: Path, clients: DevelopmentCA, client: Issued, now: datetime) -> None:
+    """Where a server reads the files of the policy anew, what is fetched is looked at anew as well."""
+    checked = guarded(tmp_path, clients, now)
+    part = ClientFiles(checked.verifier)
+    part.read(now)()
+    assert (checked.verifier.generation, checked.service.is_awake) == (1, True)
+    checked.verifier.informant = None
+    part.read(now)()
+    assert checked.verifier.generation == 2
