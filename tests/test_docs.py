@@ -320,7 +320,14 @@ def calls(name: str) -> Iterator[ast.Call]:
     return (call for call in every_call() if name in {getattr(call.func, "id", ""), getattr(call.func, "attr", "")})
 
 
+def budgeted() -> Iterator[ast.Call]:
+    """Yield every call that writes an event within a budget, as `self._report(...)`."""
+    return (call for call in calls("_report") if isinstance(call.func, ast.Attribute))
+
+
 def texts(argument: ast.expr | None) -> set[str]:
+    if isinstance(argument, ast.IfExp):
+        return texts(argument.body) | texts(argument.orelse)
     return {argument.value} if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else set()
 
 
@@ -338,6 +345,7 @@ def test_events_are_listed() -> None:
     """Every event the package can write is in the reference, under its logger, and nothing else is (v5.0.0-16.1.1)."""
     rows = table(EVENTS, "Which events are there?")
     emitted = {text for call in calls("emit") for text in texts(call.args[1])}
+    emitted |= {text for call in (*budgeted(), *calls("Refused")) for text in texts(call.args[0])}
     carried = {one.event for kind in (errors.AccessDenied, outbound.OutboundTLSError) for one in below(kind)}
     assert {names(row[0])[0] for row in rows} == emitted | carried
     loggers = {f"asvs_middleware.{area}" for call in calls("emit") for area in texts(call.args[0])}
@@ -347,7 +355,9 @@ def test_events_are_listed() -> None:
 def test_facts_of_events_are_listed() -> None:
     """Every member an event can have is explained (v5.0.0-16.2.1)."""
     always = {"event", "time", "reason", "requirement"}
-    given = {one.arg for call in calls("emit") for one in call.keywords if one.arg not in {None, "severity"}}
+    given = {
+        one.arg for call in (*calls("emit"), *budgeted()) for one in call.keywords if one.arg not in {None, "severity"}
+    }
     described = {name for row in table(EVENTS, "What is in a record?") for name in names(row[0])}
     assert described >= always | given
 

@@ -24,6 +24,8 @@ from .revocation_exempt import is_exempt
 from .revocation_fetched import Fetched, grouped
 from .revocation_policy import RevocationPolicy
 
+Fact = str | int | bool | None
+
 Span = tuple[datetime, datetime]
 """From when, and until just before when, something holds."""
 
@@ -46,8 +48,10 @@ class RevocationUnknown(DependencyUnavailable):
 
     requirement = REQUIREMENT
 
-    def __init__(self, reason: str, code: str, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-        super().__init__(reason, facts={"reason_code": code})
+    def __init__(
+        self, reason: str, certificate: x509.Certificate, issuer: x509.Certificate, *, facts: dict[str, Fact]
+    ) -> None:
+        super().__init__(reason, facts=facts)
         self.certificate, self.issuer = certificate, issuer
 
 
@@ -138,9 +142,9 @@ class Revocation:
         if not covering:
             raise RevocationUnknown(
                 f"There is no revocation list of {_name(issuer)} for this certificate.",
-                "revocation_missing",
                 certificate,
                 issuer,
+                facts={"reason_code": "revocation_missing"},
             )
         spans = [(one.this_update, one.next_update + self.policy.grace) for one in covering]
         start, end = max(spans, key=lambda span: (span[0] <= at < span[1], span[1]))
@@ -148,9 +152,9 @@ class Revocation:
             raise RevocationUnknown(
                 f"The revocation list of {_name(issuer)} is in force from {start.isoformat()} "
                 f"until {end.isoformat()} only.",
-                "revocation_stale",
                 certificate,
                 issuer,
+                facts={"reason_code": "revocation_stale"},
             )
         return start, end
 
@@ -189,9 +193,9 @@ def _by_answer(certificate: x509.Certificate, issuer: x509.Certificate, at: date
     if answer is None or not answer.start <= at < answer.end:
         raise RevocationUnknown(
             f"The OCSP responder of {_name(issuer)} has given no answer that holds.",
-            "revocation_unavailable",
             certificate,
             issuer,
+            facts={"reason_code": "revocation_unavailable"},
         )
     match answer.state:
         case "good":
