@@ -16,7 +16,7 @@ from asvs_middleware.certificates import PeerCertificate
 from asvs_middleware.connection import TrustedProxies, dangerously_trust_any_proxy
 from asvs_middleware.middleware import PeerLock, TLSOnlyMiddleware
 from asvs_middleware.server.pki import write_development_pki
-from asvs_middleware.stack import peers_of
+from asvs_middleware.stack import Stack
 
 Make = Callable[..., Any]
 
@@ -66,9 +66,9 @@ def test_a_lock_only_where_one_is_asked_for(tmp_path: Path) -> None:
     """An app without one has no such gate."""
     write_development_pki(tmp_path, at=_now())
     required = PeerCertificate(ClientCertificates(trust=tmp_path / "clients-ca.pem"), identities=["dns:cdn.example"])
-    assert peers_of(api()) is None
-    assert isinstance(peers_of(api(allowed_peers=["10.0.0.0/8"])), PeerLock)
-    assert isinstance(peers_of(api(required_peer_certificate=required)), PeerLock)
+    assert Stack(raw, api()).peers is None
+    assert isinstance(Stack(raw, api(allowed_peers=["10.0.0.0/8"])).peers, PeerLock)
+    assert isinstance(Stack(raw, api(required_peer_certificate=required)).peers, PeerLock)
 
 
 def _now() -> Any:

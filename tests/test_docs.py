@@ -37,8 +37,6 @@ import pytest
 import asvs_middleware
 from asvs_middleware import certificates, connection, errors, headers, middleware, outbound
 from asvs_middleware.asvs import requirements
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
 from asvs_middleware.cli import main as command
 from asvs_middleware.outbound import errors as outbound_errors
 from asvs_middleware.server import ServerPolicy
@@ -415,8 +413,8 @@ POLICIES: list[Callable[..., Any]] = [
     connection.PeerRanges,
     certificates.PeerCertificate,
     certificates.IdentityPattern,
-    RevocationPolicy,
-    Responder,
+    certificates.RevocationPolicy,
+    certificates.Responder,
     middleware.Limits,
     middleware.Probe,
     middleware.CrossOrigin,
