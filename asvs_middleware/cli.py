@@ -143,9 +143,9 @@ def serve(
 
     Without TARGET it is the entrypoint that pyproject.toml names for FastAPI.
     """
-    from .server.again import started_again
     from .server.flags import FLAGS, passed
     from .server.policy import ServerPolicy
+    from .server.processes.again import started_again
     from .server.target import entrypoint, load_app
 
     given = {flag.name: choices.pop(flag.name) for flag in FLAGS if flag.name in choices and flag.verdict != "ours"}

@@ -40,11 +40,11 @@ from asvs_middleware.asvs import requirements
 from asvs_middleware.cli import main as command
 from asvs_middleware.outbound import errors as outbound_errors
 from asvs_middleware.server import ServerPolicy
-from asvs_middleware.server.accept_limits import Admission
-from asvs_middleware.server.deadlines import Deadlines
+from asvs_middleware.server.accept.limits import Admission
 from asvs_middleware.server.flags import FLAGS, Flag
+from asvs_middleware.server.http.deadlines import Deadlines
+from asvs_middleware.server.http.head import HeadLimits
 from asvs_middleware.server.pki import write_development_pki
-from asvs_middleware.server.strict_http_head import HeadLimits
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "asvs_middleware"

@@ -8,11 +8,11 @@ No socket, clock or environment here: bytes and the time come in as arguments.
 """
 
 from .identity import IdentityPattern
-from .ocsp_responder import Responder
 from .peer import PeerCertificate
 from .policy import ClientCertificates
 from .proof import VerifiedClientCertificate
-from .revocation_policy import RevocationPolicy
+from .revocation.ocsp_responder import Responder
+from .revocation.policy import RevocationPolicy
 from .verifier import ClientCertificateVerifier
 
 __all__ = [

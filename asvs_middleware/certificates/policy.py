@@ -16,11 +16,11 @@ from cryptography import x509
 from ..errors import ConfigurationError
 from ..names import known
 from .chain import connected, has_issuing_key, is_authority
-from .crl_source import configured_revocation
 from .identity import IdentityPattern
 from .path import Profile
-from .revocation import Revocation
-from .revocation_policy import RevocationPolicy
+from .revocation.crl_source import configured_revocation
+from .revocation.lists import Revocation
+from .revocation.policy import RevocationPolicy
 
 Place = str | PathLike[str]
 

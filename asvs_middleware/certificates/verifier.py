@@ -30,8 +30,8 @@ from .leaf import check, digests, identities, refused
 from .path import Trust, validated_path
 from .policy import ClientCertificates
 from .proof import TLS, VerifiedClientCertificate, verified
-from .revocation import PATIENCE, Informant, RevocationUnknown
-from .revocation_fetched import Fetched
+from .revocation.fetched import Fetched
+from .revocation.lists import PATIENCE, Informant, RevocationUnknown
 from .verdicts import Verdict, Verdicts
 
 Result = TypeVar("Result")

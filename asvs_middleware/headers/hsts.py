@@ -1,7 +1,7 @@
 """Strict-Transport-Security (RFC 6797): v4.0.3-14.4.5, v5.0.0-3.4.1 and, for the preload list, v5.0.0-3.7.4.
 
-Sent over TLS only and only for domain names (middleware/dress.py asks connection.is_public_name). Not checked: that
-the domain is on the list, that each subdomain speaks TLS.
+Sent over TLS only and only for domain names (middleware/response/wardrobe.py asks connection.is_public_name). Not
+checked: that the domain is on the list, that each subdomain speaks TLS.
 """
 
 import re

@@ -3,7 +3,8 @@
 The app's own value wins, because it knows the response. Two fields are lists whose members do not contradict each
 other and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section
 5.2) where a proof or a nonce was needed. A Content-Security-Policy is no list to merge: a second one narrows the
-first, which breaks the page, so that the app's own stands alone unless the field is locked (middleware/rewrite.py).
+first, which breaks the page, so that the app's own stands alone unless the field is locked
+(middleware/response/rewrite.py).
 """
 
 import re

@@ -1,7 +1,7 @@
 """Where browsers send what a policy blocked: v5.0.0-3.4.7, Reporting API section 3.2, CSP 3 section 6.5.
 
 One setting names the place in three ways: Reporting-Endpoints with `report-to`, and `report-uri` for the browsers
-that know only that. middleware/reports.py collects what arrives at a path of ours.
+that know only that. middleware/reports/collector.py collects what arrives at a path of ours.
 """
 
 import re

@@ -1,30 +1,30 @@
 """Gates, headers and guard made ASGI, and the one place that fuses them into a layer."""
 
-from .admit import ExposedCredentialHook
-from .announce import announce, header_waivers
-from .carry import Watch
 from .classes import SecurityHeadersMiddleware, TLSOnlyMiddleware
-from .cross_origin import cross_origin_gate
-from .cross_origin_policy import CrossOrigin
-from .cross_origin_routes import cross_origin, dangerously_cross_origin
-from .dress import dresser, undressed
-from .fuse import fuse
-from .header_prefixes import Prefixes
-from .header_routes import HeaderRoutes, header_routes
-from .host import host_gate
-from .https_ports import HTTPSPort, check_https_port
-from .limits import Limits, limits_gate
-from .local import unless_local
-from .nonce import csp_nonce
-from .pages import jinja_globals, spa_index
-from .peers import PeerLock, peer_lock
-from .plaintext import plaintext_gate
-from .probes import Probe, probe_test
-from .reports import collecting, report_collector
-from .route_headers import RouteHeaders, dangerously_below_level, headers
-from .route_sets import Ground
-from .route_waivers import waivers_of
-from .websocket_origin import websocket_gate
+from .gates.cross_origin import cross_origin_gate
+from .gates.cross_origin_policy import CrossOrigin
+from .gates.cross_origin_routes import cross_origin, dangerously_cross_origin
+from .gates.host import host_gate
+from .gates.https_ports import HTTPSPort, check_https_port
+from .gates.limits import Limits, limits_gate
+from .gates.local import unless_local
+from .gates.peers import PeerLock, peer_lock
+from .gates.plaintext import plaintext_gate
+from .gates.probes import Probe, probe_test
+from .gates.websocket_origin import websocket_gate
+from .layer.admit import ExposedCredentialHook
+from .layer.carry import Watch
+from .layer.fuse import fuse
+from .reports.collector import collecting, report_collector
+from .response.announce import announce, header_waivers
+from .response.dress import dresser, undressed
+from .response.nonce import csp_nonce
+from .response.pages import jinja_globals, spa_index
+from .routes.header_routes import HeaderRoutes, header_routes
+from .routes.prefixes import Prefixes
+from .routes.route_headers import RouteHeaders, dangerously_below_level, headers
+from .routes.sets import Ground
+from .routes.waivers import waivers_of
 
 __all__ = [
     "CrossOrigin",

@@ -12,15 +12,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..connection import Hosts, Read, ScopeReader, TrustedProxies, connection_reader
 from ..headers import HeadersPolicy, reports_of
 from ..names import known
-from .dress import Choice, undressed
-from .fuse import fuse
-from .header_routes import HeaderRoutes
-from .host import host_gate
-from .limits import Limits, ordinary
-from .plaintext import plaintext_gate
-from .reports import collecting, report_collector
-from .route_headers import RouteHeaders
-from .route_sets import Ground
+from .gates.host import host_gate
+from .gates.limits import Limits, ordinary
+from .gates.plaintext import plaintext_gate
+from .layer.fuse import fuse
+from .reports.collector import collecting, report_collector
+from .response.dress import Choice, undressed
+from .routes.header_routes import HeaderRoutes
+from .routes.route_headers import RouteHeaders
+from .routes.sets import Ground
 
 _ANY: Final = ordinary(Limits(field_bytes=None))
 

@@ -13,21 +13,21 @@ from starlette.types import ASGIApp
 from ..connection import Hosts
 from ..connection.glance import Ordinary
 from ..headers import HeadersPolicy, reports_of
-from .bodies import bounded_bodies, content_length_gate
-from .cross_origin import VARIES_BY, cross_origin_gate, from_anywhere
-from .cross_origin_policy import WITHOUT_ORIGIN, CrossOrigin
-from .cross_origin_routes import CrossOriginRoutes
-from .dress import Dress
-from .host import host_gate
-from .https_ports import HTTPSPort
-from .limits import Limits, limits_gate, ordinary
-from .local import unless_local
-from .location import secure_locations
-from .plaintext import plaintext_gate
-from .probes import Probe, excusing_probes, probe_test, without_cookies
-from .rewrite import rewriting, varying
-from .verdict import Gate
-from .websocket_origin import websocket_gate
+from .gates.bodies import bounded_bodies, content_length_gate
+from .gates.cross_origin import VARIES_BY, cross_origin_gate, from_anywhere
+from .gates.cross_origin_policy import WITHOUT_ORIGIN, CrossOrigin
+from .gates.cross_origin_routes import CrossOriginRoutes
+from .gates.host import host_gate
+from .gates.https_ports import HTTPSPort
+from .gates.limits import Limits, limits_gate, ordinary
+from .gates.local import unless_local
+from .gates.plaintext import plaintext_gate
+from .gates.probes import Probe, excusing_probes, probe_test, without_cookies
+from .gates.verdict import Gate
+from .gates.websocket_origin import websocket_gate
+from .response.dress import Dress
+from .response.location import secure_locations
+from .response.rewrite import rewriting, varying
 
 __all__ = ["CrossOriginRoutes", "Inbound", "inbound_app", "inbound_dress", "inbound_gates", "inbound_ordinary"]
 

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..certificates import ClientCertificateVerifier
-from ..certificates.revocation_fetching import Document
-from ..certificates.revocation_policy import RevocationPolicy
-from ..certificates.revocation_service import RevocationService
+from ..certificates.revocation.fetching import Document
+from ..certificates.revocation.policy import RevocationPolicy
+from ..certificates.revocation.service import RevocationService
 from ..errors import DependencyUnavailable
 from .errors import HostNotAllowed, OutboundRefused
 from .guard import Exchange, Guard

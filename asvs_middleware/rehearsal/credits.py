@@ -6,8 +6,8 @@ from typing import Any, Final
 from ..headers import NO_STORE, CSPChange, HeadersPolicy, Pair
 from ..headers.families import Preset
 from ..headers.presets import of_kind
-from ..middleware.route_headers import UNSET
-from ..middleware.route_sets import Chain, strongest
+from ..middleware.routes.route_headers import UNSET
+from ..middleware.routes.sets import Chain, strongest
 from ..policy import SecurityPolicy
 
 _PLAIN: Final = HeadersPolicy()

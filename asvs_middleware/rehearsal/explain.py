@@ -21,11 +21,11 @@ from ..connection.exchange import Exchange, Means
 from ..errors import ConfigurationError
 from ..events import printable
 from ..middleware import header_routes
-from ..middleware.cross_origin_routes import cross_origin_mark
-from ..middleware.dress import kind_of
+from ..middleware.gates.cross_origin_routes import cross_origin_mark
 from ..middleware.inbound import inbound_dress
-from ..middleware.route_sets import Chain, strongest
-from ..middleware.wardrobe import arrival
+from ..middleware.response.dress import kind_of
+from ..middleware.response.wardrobe import arrival
+from ..middleware.routes.sets import Chain, strongest
 from ..policy import SecurityPolicy
 from ..stack import stack_of
 from . import csp

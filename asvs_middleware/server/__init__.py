@@ -7,12 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .accept.limits import Admission
+    from .http.deadlines import Deadlines
+    from .http.head import HeadLimits
     from .launcher import serve
     from .policy import ServerPolicy
 
-__all__ = ["ServerPolicy", "serve"]
+__all__ = ["Admission", "Deadlines", "HeadLimits", "ServerPolicy", "serve"]
 
-_FILE = {"ServerPolicy": "policy", "serve": "launcher"}
+_FILE = {
+    "Admission": "accept.limits",
+    "Deadlines": "http.deadlines",
+    "HeadLimits": "http.head",
+    "ServerPolicy": "policy",
+    "serve": "launcher",
+}
 
 
 def __getattr__(name: str) -> Any:

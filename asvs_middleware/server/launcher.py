@@ -18,24 +18,24 @@ from .. import events
 from ..errors import ConfigurationError
 from ..stack import Stack, stack_of
 from ..tls import describe, guideline
-from .accept_server import guard_for
-from .again import workers_environment
-from .extension import with_tls_extension
+from .accept.guarded import guard_for
 from .flags import passed
-from .groups import is_needed, report
+from .http.extension import with_tls_extension
+from .keys.groups import is_needed, report
+from .keys.reload import Reloader
 from .listeners import Listeners, listening, port_of
 from .logs import LogFormat, events_on_stderr
 from .plaintext import plaintext_app
 from .policy import ServerPolicy
-from .readiness import Announcement, Log, Probe, of_process
-from .reload import Reloader
+from .processes.again import workers_environment
+from .processes.readiness import Announcement, Log, Probe, of_process
+from .processes.shared_state import check_shared_state
+from .processes.supervisor import Supervisor
+from .processes.unix_socket import listening_on
+from .processes.workers import Order
 from .servers import Lifeline, PlaintextServer, TLSServer
-from .shared_state import check_shared_state
-from .supervisor import Supervisor
 from .target import load_app
-from .unix_socket import listening_on
 from .uvicorn_settings import loaded, settings_of
-from .workers import Order
 
 PATIENCE: Final = 30
 """Seconds for requests under way once the end was asked for: whoever sends half a body must not hold it up for ever."""

@@ -14,12 +14,12 @@ from typing import Final, Literal, get_args
 from ..errors import ConfigurationError
 from ..names import known
 from ..tls import DEFAULT_PROFILE, guideline, server_context
-from .accept_limits import Admission
-from .deadlines import Deadlines
-from .key_choices import checked_pairs, key_password
-from .process_choices import check_probe, check_unix_socket, check_workers
-from .strict_http_head import HeadLimits
-from .watching import check_interval
+from .accept.limits import Admission
+from .http.deadlines import Deadlines
+from .http.head import HeadLimits
+from .keys.choices import checked_pairs, key_password
+from .keys.watching import check_interval
+from .processes.choices import check_probe, check_unix_socket, check_workers
 
 FilePath = str | os.PathLike[str]
 Asked = Literal["optional", "required"]

@@ -14,10 +14,10 @@ from typing import Final, Protocol
 
 import uvicorn
 
-from .accept_server import GuardedServer
+from .accept.guarded import GuardedServer
+from .keys.reload import Reloader
 from .logs import queries_left_out
-from .readiness import Announcement
-from .reload import Reloader
+from .processes.readiness import Announcement
 
 _PATIENCE: Final = 1.0
 """Seconds between saying goodbye to a client and hanging up."""

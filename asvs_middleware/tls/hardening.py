@@ -26,7 +26,7 @@ def harden(context: ssl.SSLContext, profile: Guideline) -> None:
     # OpenSSL wants at least one TLS 1.2 suite, also where TLS 1.2 is off and none can be used.
     context.set_ciphers(":".join((f"@SECLEVEL={LEVEL}", *(profile.tls_1_2_suites or _EVERY_SUITE))))
     context.options |= _OPTIONS
-    # Python 3.15. Before, OpenSSL's own list holds, unless its configuration limits it (server/groups.py).
+    # Python 3.15. Before, OpenSSL's own list holds, unless its configuration limits it (server/keys/groups.py).
     set_groups = getattr(context, "set_groups", None)
     if set_groups is not None:
         set_groups(as_setting(profile.groups))

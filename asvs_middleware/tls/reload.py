@@ -9,7 +9,7 @@ Sessions do not survive an exchange: OpenSSL keeps its session cache and the key
 that issued them (RFC 5077 section 5.5, RFC 8446 section 4.6.1). A connection that is open keeps the context it began
 with.
 
-Not done here: building and checking the new context (`server_context`), and the decision when (server/reload.py).
+Not done here: building and checking the new context (`server_context`), and the decision when (server/keys/reload.py).
 """
 
 import ssl

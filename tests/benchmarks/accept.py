@@ -27,13 +27,13 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware.server.accept import Acceptor
-from asvs_middleware.server.accept_limits import Admission, Door
-from asvs_middleware.server.deadlines import Deadlines
+from asvs_middleware.server.accept.acceptor import Acceptor
+from asvs_middleware.server.accept.limits import Admission, Door
+from asvs_middleware.server.accept.refusals import RefusalLog
+from asvs_middleware.server.http.deadlines import Deadlines
+from asvs_middleware.server.http.protocol import guarded_protocol
 from asvs_middleware.server.pki import write_development_pki
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.protocol import guarded_protocol
-from asvs_middleware.server.refusals import RefusalLog
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n"
 BASE, PROTOCOL, GUARDED = "create_server", "create_server, guarded protocol", "acceptor, guarded protocol"

@@ -26,11 +26,11 @@ from uvicorn.server import ServerState
 
 from asvs_middleware.connection import Connection, Networks, connection_reader, presented_chain
 from asvs_middleware.connection.transport import read_transport
-from asvs_middleware.server.extension import with_tls_extension
+from asvs_middleware.server.http.extension import with_tls_extension
+from asvs_middleware.server.http.protocol import guarded_protocol
+from asvs_middleware.server.http.scanner import RequestScanner
 from asvs_middleware.server.pki import write_development_pki
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.protocol import guarded_protocol
-from asvs_middleware.server.strict_http import RequestScanner
 
 API = (
     b"GET /orders?page=2 HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: python-httpx/0.28.1\r\nAccept: */*\r\n"

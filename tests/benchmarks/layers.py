@@ -11,7 +11,7 @@ from asvs_middleware import SecurityHeadersMiddleware, SecurityPolicy, csp_nonce
 from asvs_middleware.connection import ScopeReader
 from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.middleware import Limits, dresser, fuse
-from asvs_middleware.middleware.limits import ordinary
+from asvs_middleware.middleware.gates.limits import ordinary
 
 from .harness import HOST, Nonce, Section, Variant, Wrap, a_scope, nothing_to_read
 from .issuer import Issuer

@@ -18,12 +18,12 @@ from statistics import median
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from asvs_middleware.certificates.crl import RevocationList, read_lists
-from asvs_middleware.certificates.ocsp import Answer
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation import Revocation, read_revocation
-from asvs_middleware.certificates.revocation_fetched import Fetched
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
+from asvs_middleware.certificates.revocation.crl import RevocationList, read_lists
+from asvs_middleware.certificates.revocation.fetched import Fetched
+from asvs_middleware.certificates.revocation.lists import Revocation, read_revocation
+from asvs_middleware.certificates.revocation.ocsp import Answer
+from asvs_middleware.certificates.revocation.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation.policy import RevocationPolicy
 from asvs_middleware.server.pki import DevelopmentCA
 
 NOW = datetime.now(UTC)

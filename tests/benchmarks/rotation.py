@@ -32,8 +32,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from asvs_middleware import ClientCertificates
 from asvs_middleware.certificates import ClientCertificateVerifier
 from asvs_middleware.server import ServerPolicy
+from asvs_middleware.server.keys.reload import Reloader
 from asvs_middleware.server.pki import DevelopmentCA
-from asvs_middleware.server.reload import Reloader
 
 APP = """
 from starlette.applications import Starlette

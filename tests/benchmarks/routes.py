@@ -12,7 +12,7 @@ from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access.caller import verified_caller
 from asvs_middleware.connection import connection_reader
 from asvs_middleware.middleware import dresser, fuse, host_gate, plaintext_gate
-from asvs_middleware.middleware.limits import ordinary
+from asvs_middleware.middleware.gates.limits import ordinary
 from asvs_middleware.stack import stack_of
 
 from .harness import HOST, Section, Variant, a_scope

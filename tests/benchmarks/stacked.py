@@ -8,7 +8,7 @@ from asvs_middleware import HeadersPolicy
 from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.headers import Pair, header_set
 from asvs_middleware.middleware import Limits, dresser, fuse, host_gate, plaintext_gate
-from asvs_middleware.middleware.limits import ordinary
+from asvs_middleware.middleware.gates.limits import ordinary
 
 from .harness import HOST, Section, Variant
 from .layers import answering, bare

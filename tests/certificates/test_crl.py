@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates import ClientCertificates
-from asvs_middleware.certificates.crl import read_lists
+from asvs_middleware.certificates.revocation.crl import read_lists
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 

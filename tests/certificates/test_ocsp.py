@@ -14,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asvs_middleware.certificates.ocsp import LARGEST, LONGEST, SHORTEST, SKEW, Answer, Question, read_answer
-from asvs_middleware.certificates.ocsp_responder import Identifier
+from asvs_middleware.certificates.revocation.ocsp import LARGEST, LONGEST, SHORTEST, SKEW, Answer, Question, read_answer
+from asvs_middleware.certificates.revocation.ocsp_responder import Identifier
 from asvs_middleware.errors import ASVSMiddlewareError, DependencyUnavailable
 from asvs_middleware.server.pki import DevelopmentCA
 

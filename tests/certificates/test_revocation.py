@@ -12,13 +12,13 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asvs_middleware.certificates.crl import RevocationList, issuer_key, read_lists
-from asvs_middleware.certificates.ocsp import Answer
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation import Revocation, RevocationUnknown, read_revocation
-from asvs_middleware.certificates.revocation_change import refuse_worse
-from asvs_middleware.certificates.revocation_fetched import Fetched
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
+from asvs_middleware.certificates.revocation.change import refuse_worse
+from asvs_middleware.certificates.revocation.crl import RevocationList, issuer_key, read_lists
+from asvs_middleware.certificates.revocation.fetched import Fetched
+from asvs_middleware.certificates.revocation.lists import Revocation, RevocationUnknown, read_revocation
+from asvs_middleware.certificates.revocation.ocsp import Answer
+from asvs_middleware.certificates.revocation.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation.policy import RevocationPolicy
 from asvs_middleware.errors import AccessDenied, ASVSMiddlewareError, ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 

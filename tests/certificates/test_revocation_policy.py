@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from asvs_middleware.certificates import ClientCertificates
-from asvs_middleware.certificates.crl import issuer_key
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
+from asvs_middleware.certificates.revocation.crl import issuer_key
+from asvs_middleware.certificates.revocation.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation.policy import RevocationPolicy
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA
 

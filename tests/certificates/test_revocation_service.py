@@ -19,19 +19,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from asvs_middleware.certificates import (
-    ClientCertificates,
-    ClientCertificateVerifier,
-    ocsp_asking,
-    revocation_points,
-    revocation_service,
-)
+from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier
 from asvs_middleware.certificates import verifier as certificate_verifier
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation_fetching import Document
-from asvs_middleware.certificates.revocation_flight import Flights
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
-from asvs_middleware.certificates.revocation_service import RevocationService
+from asvs_middleware.certificates.revocation import ocsp_asking
+from asvs_middleware.certificates.revocation import points as revocation_points
+from asvs_middleware.certificates.revocation import service as revocation_service
+from asvs_middleware.certificates.revocation.fetching import Document
+from asvs_middleware.certificates.revocation.flight import Flights
+from asvs_middleware.certificates.revocation.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation.policy import RevocationPolicy
+from asvs_middleware.certificates.revocation.service import RevocationService
 from asvs_middleware.errors import AccessDenied
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 

@@ -9,7 +9,7 @@ import pytest
 
 from asvs_middleware.connection import Connection, Networks, connection_reader
 from asvs_middleware.connection.exchange import Exchange, Means
-from asvs_middleware.middleware.wardrobe import arrival
+from asvs_middleware.middleware.response.wardrobe import arrival
 
 HOST = (b"host", b"api.example.com")
 

@@ -18,7 +18,7 @@ from asvs_middleware.errors import (
 )
 from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.middleware import dresser, fuse
-from asvs_middleware.middleware.verdict import Redirect
+from asvs_middleware.middleware.gates.verdict import Redirect
 
 Call = Callable[..., Any]
 Events = Callable[[], list[dict[str, Any]]]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from asvs_middleware import SecurityPolicy, public, secure
 from asvs_middleware.errors import RequestRefused
 from asvs_middleware.middleware import Limits
-from asvs_middleware.middleware.bodies import bounded_bodies, content_length_gate
+from asvs_middleware.middleware.gates.bodies import bounded_bodies, content_length_gate
 
 Call = Callable[..., Any]
 Make = Callable[..., Any]

@@ -14,8 +14,8 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 from asvs_middleware.access import applications, walk
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.middleware import cross_origin, dangerously_cross_origin
-from asvs_middleware.middleware.cross_origin_routes import CrossOriginRoutes, cross_origin_mark
-from asvs_middleware.middleware.origins import Origin
+from asvs_middleware.middleware.gates.cross_origin_routes import CrossOriginRoutes, cross_origin_mark
+from asvs_middleware.middleware.gates.origins import Origin
 
 PARTNER, EVIL = Origin("https", "partner.example", 443), Origin("https", "evil.example", 443)
 partners = cross_origin(allow=["https://partner.example"], reason="their shop posts here")

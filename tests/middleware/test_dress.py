@@ -20,7 +20,7 @@ from asvs_middleware.headers import (
 )
 from asvs_middleware.headers.presets import web_csp
 from asvs_middleware.middleware import dresser, undressed
-from asvs_middleware.middleware.dress import kind_of
+from asvs_middleware.middleware.response.dress import kind_of
 
 Make = Callable[..., Exchange]
 

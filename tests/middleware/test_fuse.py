@@ -11,7 +11,7 @@ from asvs_middleware.connection.exchange import SCOPE_KEY, exchange_of
 from asvs_middleware.errors import AccessDenied, Misconfigured, TokenRefused
 from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.middleware import Limits, Watch, dresser, fuse, host_gate, plaintext_gate, undressed
-from asvs_middleware.middleware.limits import ordinary
+from asvs_middleware.middleware.gates.limits import ordinary
 
 Call = Callable[..., Any]
 Events = Callable[[], list[dict[str, Any]]]

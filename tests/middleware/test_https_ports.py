@@ -7,7 +7,7 @@ import pytest
 from asvs_middleware.connection import Hosts
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.middleware import check_https_port
-from asvs_middleware.middleware.https_ports import tls_authority
+from asvs_middleware.middleware.gates.https_ports import tls_authority
 
 MAP = {
     "example.com:8080": "example.com:8443",

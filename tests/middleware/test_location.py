@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.middleware import undressed
-from asvs_middleware.middleware.location import secure_location, secure_locations
+from asvs_middleware.middleware.response.location import secure_location, secure_locations
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.middleware.origins import Origin, allowed_origins, own_origin, parse_origin
+from asvs_middleware.middleware.gates.origins import Origin, allowed_origins, own_origin, parse_origin
 
 Make = Callable[..., Any]
 

@@ -16,7 +16,7 @@ from asvs_middleware import SecurityPolicy, csp_nonce, public, secure
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import csp_hash
 from asvs_middleware.middleware import jinja_globals, spa_index
-from asvs_middleware.middleware.pages import _around_nonce
+from asvs_middleware.middleware.response.pages import _around_nonce
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from asvs_middleware.certificates import ClientCertificates, PeerCertificate
 from asvs_middleware.connection import AllowedPeers, Connection, Networks, PeerRanges, connection_reader
 from asvs_middleware.errors import AccessDenied, DependencyUnavailable, PeerRefused
 from asvs_middleware.middleware import PeerLock
-from asvs_middleware.middleware.answers import report
+from asvs_middleware.middleware.layer.answers import report
 from asvs_middleware.server.pki import DevelopmentCA, Issued
 
 Events = Callable[[], list[dict[str, Any]]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asvs_middleware.errors import TLSRequired
 from asvs_middleware.middleware import plaintext_gate
-from asvs_middleware.middleware.verdict import Redirect
+from asvs_middleware.middleware.gates.verdict import Redirect
 
 Make = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.middleware import Probe, host_gate, plaintext_gate, undressed
-from asvs_middleware.middleware.probes import excusing_probes, probe_test, without_cookies
+from asvs_middleware.middleware.gates.probes import excusing_probes, probe_test, without_cookies
 
 Make = Callable[..., Any]
 

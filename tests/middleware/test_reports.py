@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.middleware import collecting, dresser, fuse, report_collector
-from asvs_middleware.middleware.report_bodies import KINDS, LEGACY, REPORTS, Report, read
-from asvs_middleware.middleware.report_limits import Clients, Findings
+from asvs_middleware.middleware.reports.bodies import KINDS, LEGACY, REPORTS, Report, read
+from asvs_middleware.middleware.reports.limits import Clients, Findings
 
 Call = Callable[..., Any]
 PATH = "/.well-known/reports"

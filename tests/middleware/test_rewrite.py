@@ -11,7 +11,7 @@ from asvs_middleware.connection.exchange import Exchange
 from asvs_middleware.headers import CookiePolicy, HeadersPolicy
 from asvs_middleware.headers.removal import removals
 from asvs_middleware.middleware import undressed
-from asvs_middleware.middleware.rewrite import finishing, rewriting, varying
+from asvs_middleware.middleware.response.rewrite import finishing, rewriting, varying
 
 Make = Callable[..., Exchange]
 Events = Callable[[], list[dict[str, Any]]]

@@ -12,7 +12,7 @@ from starlette.routing import Router
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import CSP, ContentSecurityPolicy
 from asvs_middleware.middleware import RouteHeaders, dangerously_below_level, headers
-from asvs_middleware.middleware.route_headers import UNSET, choices_of, marked_routers, misplaced
+from asvs_middleware.middleware.routes.route_headers import UNSET, choices_of, marked_routers, misplaced
 from asvs_middleware.waivers import Waiver
 
 

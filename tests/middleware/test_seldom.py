@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asvs_middleware.middleware.seldom import MINUTE, MOST_KEPT, Seldom
+from asvs_middleware.middleware.gates.seldom import MINUTE, MOST_KEPT, Seldom
 
 
 def test_one_a_minute() -> None:

@@ -28,14 +28,14 @@ from starlette.routing import Route
 
 from asvs_middleware import SecurityPolicy, secure, sensitive
 from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier
-from asvs_middleware.certificates.ocsp_responder import Responder
-from asvs_middleware.certificates.revocation_policy import RevocationPolicy
-from asvs_middleware.certificates.revocation_service import RevocationService
+from asvs_middleware.certificates.revocation.ocsp_responder import Responder
+from asvs_middleware.certificates.revocation.policy import RevocationPolicy
+from asvs_middleware.certificates.revocation.service import RevocationService
 from asvs_middleware.errors import AccessDenied, ConfigurationError, DependencyUnavailable
 from asvs_middleware.outbound import OutboundPolicy, revocation_lists
 from asvs_middleware.outbound.revocation_lists import RevocationLists, supplied
+from asvs_middleware.server.keys.reload_parts import ClientFiles
 from asvs_middleware.server.pki import DevelopmentCA, Issued
-from asvs_middleware.server.reload_parts import ClientFiles
 from asvs_middleware.stack import stack_of
 
 REASON = "the responder speaks http only"

@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.types import ASGIApp
 
 from asvs_middleware import ClientCertificates
-from asvs_middleware.server.accept_server import Guard, GuardedServer
+from asvs_middleware.server.accept.guarded import Guard, GuardedServer
+from asvs_middleware.server.keys.reload import Reloader
 from asvs_middleware.server.launcher import server_for
 from asvs_middleware.server.listeners import listening, port_of
 from asvs_middleware.server.pki import DevelopmentCA, Issued, write_development_pki
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.reload import Reloader
 from asvs_middleware.server.uvicorn_settings import loaded, settings_of
 from asvs_middleware.stack import stack_of
 

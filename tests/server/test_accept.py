@@ -16,14 +16,14 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware.server.accept import Acceptor
-from asvs_middleware.server.accept_limits import Admission, Door, peer_of
-from asvs_middleware.server.accept_server import Guard, GuardedServer, what_is_missing
-from asvs_middleware.server.deadlines import Deadlines
-from asvs_middleware.server.handshake import WatchedContext
+from asvs_middleware.server.accept.acceptor import Acceptor
+from asvs_middleware.server.accept.guarded import Guard, GuardedServer, what_is_missing
+from asvs_middleware.server.accept.handshake import WatchedContext
+from asvs_middleware.server.accept.limits import Admission, Door, peer_of
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog
+from asvs_middleware.server.http.deadlines import Deadlines
 from asvs_middleware.server.pki import write_development_pki
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.refusals import Budget, RefusalLog
 
 LOOPS = ["asyncio", "uvloop"]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -359,7 +359,7 @@ class Scarce(socket.socket):
 )
 def test_accept_fails(fault: int, reported: bool, events: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a descriptor it pauses and says so; later the waiting connection is served. Nothing else stops it."""
-    monkeypatch.setattr("asvs_middleware.server.accept._RECOVERY", 0.05)
+    monkeypatch.setattr("asvs_middleware.server.accept.acceptor._RECOVERY", 0.05)
     asyncio.run(_accept_fails(fault))
     assert [one["event"] for one in events()] == ["accept_paused"] * reported
 
@@ -454,7 +454,7 @@ def test_uvicorns_own_listener(
     guarding: Any, pki: Path, events: Any, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Where something is missing uvicorn listens itself, over the same TLS, and one event says so."""
-    monkeypatch.setattr("asvs_middleware.server.accept_server.what_is_missing", lambda *_: [what])
+    monkeypatch.setattr("asvs_middleware.server.accept.guarded.what_is_missing", lambda *_: [what])
     with guarding(app, Guard()) as (_, port):
         assert talk(port, client_context(pki)).endswith(b"ok")
     assert [(one["event"], what in one["reason"]) for one in events()] == [("unguarded_listener", True)]

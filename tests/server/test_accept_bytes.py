@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asvs_middleware.server.handshake_bytes import HANDSHAKE_FAILURE, alert, server_name, speaks_tls
+from asvs_middleware.server.accept.handshake_bytes import HANDSHAKE_FAILURE, alert, server_name, speaks_tls
 
 
 def client_hello(name: str | None) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.accept_limits import REASONS, Admission, Door, Place, client_of, peer_of
+from asvs_middleware.server.accept.limits import REASONS, Admission, Door, Place, client_of, peer_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asvs_middleware.server.refusals import Budget, RefusalLog, short_answer
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog, short_answer
 
 
 class Clock:

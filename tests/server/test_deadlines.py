@@ -17,11 +17,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.accept_limits import Admission
-from asvs_middleware.server.accept_server import Guard, guard_for
-from asvs_middleware.server.deadlines import Deadlines, Wait, timetable
+from asvs_middleware.server.accept.guarded import Guard, guard_for
+from asvs_middleware.server.accept.limits import Admission
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog
+from asvs_middleware.server.http.deadlines import Deadlines, Wait, timetable
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.refusals import Budget, RefusalLog
 
 TIMES = timetable(
     Deadlines(

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware.server.accept_limits import Admission
-from asvs_middleware.server.accept_server import Guard
-from asvs_middleware.server.deadlines import Deadlines
-from asvs_middleware.server.deadlines_sending import sent
-from asvs_middleware.server.protocol import guarded_protocol
-from asvs_middleware.server.protocol_facts import owes_body, under_way
-from asvs_middleware.server.protocol_transport import ObservedTransport
-from asvs_middleware.server.refusals import Budget, RefusalLog
+from asvs_middleware.server.accept.guarded import Guard
+from asvs_middleware.server.accept.limits import Admission
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog
+from asvs_middleware.server.http.deadlines import Deadlines
+from asvs_middleware.server.http.facts import owes_body, under_way
+from asvs_middleware.server.http.protocol import guarded_protocol
+from asvs_middleware.server.http.sending import sent
+from asvs_middleware.server.http.transport import ObservedTransport
 
 SHORT = timedelta(seconds=0.4)
 DEADLINES = Deadlines(head=SHORT, body=SHORT, idle=SHORT, upgrade=SHORT, sending=SHORT)
@@ -227,7 +227,7 @@ def test_where_the_system_does_not_count(
     guarding: Any, context: ssl.SSLContext, events: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without TCP_INFO an answer has at least the time for sending after its last byte was handed over."""
-    monkeypatch.setattr("asvs_middleware.server.deadlines_sending._INFO", None)
+    monkeypatch.setattr("asvs_middleware.server.http.sending._INFO", None)
     with (
         guarding(app, a_guard()) as (_, port),
         socket.create_connection(("127.0.0.1", port), timeout=5) as plain,

@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from asvs_middleware import SecurityPolicy, secure
-from asvs_middleware.server.expiry import ExpiryWatch
-from asvs_middleware.server.own_certificates import give_advice, lifetimes
+from asvs_middleware.server.keys.expiry import ExpiryWatch
+from asvs_middleware.server.keys.own_certificates import give_advice, lifetimes
 from asvs_middleware.server.pki import DevelopmentCA
 from asvs_middleware.server.policy import ServerPolicy
 from asvs_middleware.tls import Lifetime

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from asvs_middleware import ClientCertificates, SecurityPolicy, secure, sensitive
-from asvs_middleware.server.extension import subject_of, with_tls_extension
+from asvs_middleware.server.http.extension import subject_of, with_tls_extension
 from asvs_middleware.server.policy import ServerPolicy
 
 KEYS = {"server_cert", "client_cert_chain", "client_cert_name", "client_cert_error", "tls_version", "cipher_suite"}

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from asvs_middleware.server import groups
-from asvs_middleware.server.groups import MARK, VARIABLE, is_needed, release, report, server_environment
+from asvs_middleware.server.keys import groups
+from asvs_middleware.server.keys.groups import MARK, VARIABLE, is_needed, release, report, server_environment
 from asvs_middleware.tls import guideline, known_here, server_context
 
 PROFILE = guideline("intermediate-6.0").groups
@@ -22,7 +22,7 @@ PROFILE = guideline("intermediate-6.0").groups
 A_SERVER = """
 import json, logging, os, sys
 from datetime import UTC, datetime
-from asvs_middleware.server.groups import is_needed, release, report
+from asvs_middleware.server.keys.groups import is_needed, release, report
 from asvs_middleware.tls import describe, guideline, server_context
 at = datetime.now(UTC)
 events = []

@@ -385,6 +385,9 @@ def test_ipv6_addresses_are_written_with_brackets(pki: Path) -> None:
 def test_public_names() -> None:
     """What the room offers is loaded when it is asked for, and nothing else is."""
     assert {name: getattr(server, name).__name__ for name in server.__all__} == {
+        "Admission": "Admission",
+        "Deadlines": "Deadlines",
+        "HeadLimits": "HeadLimits",
         "ServerPolicy": "ServerPolicy",
         "serve": "serve",
     }

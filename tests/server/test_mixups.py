@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from asvs_middleware.server.accept_limits import Admission
-from asvs_middleware.server.accept_server import Guard
-from asvs_middleware.server.deadlines import Deadlines
-from asvs_middleware.server.refusals import Budget, RefusalLog
+from asvs_middleware.server.accept.guarded import Guard
+from asvs_middleware.server.accept.limits import Admission
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog
+from asvs_middleware.server.http.deadlines import Deadlines
 
 
 async def never(_scope: Scope, _receive: Receive, _send: Send) -> NoReturn:

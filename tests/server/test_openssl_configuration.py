@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.openssl_configuration import limited_to
+from asvs_middleware.server.keys.openssl_configuration import limited_to
 
 GROUPS = "X25519:prime256v1"
 

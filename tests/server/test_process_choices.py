@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from asvs_middleware import SecurityPolicy
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.again import settle, started_again, workers_environment
-from asvs_middleware.server.groups import MARK, VARIABLE, is_needed, release
+from asvs_middleware.server.keys.groups import MARK, VARIABLE, is_needed, release
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.shared_state import check_shared_state
+from asvs_middleware.server.processes.again import settle, started_again, workers_environment
+from asvs_middleware.server.processes.shared_state import check_shared_state
 from asvs_middleware.server.target import entrypoint
 
 FILES: dict[str, Any] = {"certfile": "server.pem", "keyfile": "server.key"}

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from asvs_middleware import ClientCertificates, SecurityPolicy, secure, sensitive
-from asvs_middleware.server.extension import with_tls_extension
+from asvs_middleware.server.http.extension import with_tls_extension
 
 HTTP = ["h11", "httptools", "zttp", "zttp, HTTP/2"]
 WEBSOCKETS = ["websockets-sansio", "wsproto", "websockets"]

@@ -17,7 +17,7 @@ from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.launcher import server_for
 from asvs_middleware.server.listeners import listening, port_of
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.readiness import Log, Probe, ReadyFile, ServiceManager, of_process
+from asvs_middleware.server.processes.readiness import Log, Probe, ReadyFile, ServiceManager, of_process
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

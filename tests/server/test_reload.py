@@ -24,9 +24,9 @@ from starlette.routing import Route
 
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.errors import ConfigurationError
+from asvs_middleware.server.keys.reload import ROTATE, ROTATE_WITH_CLIENTS, Reloader
+from asvs_middleware.server.keys.reload_parts import ServerFiles
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.reload import ROTATE, ROTATE_WITH_CLIENTS, Reloader
-from asvs_middleware.server.reload_parts import ServerFiles
 
 LOOPS = ("asyncio", "uvloop")
 HOURS = timedelta(hours=1)

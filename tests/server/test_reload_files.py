@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asvs_middleware.server.watching import changed, snapshot, torn
+from asvs_middleware.server.keys.watching import changed, snapshot, torn
 
 WHOLE = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.connection.resumption import is_resumed
 from asvs_middleware.connection.transport import read_transport
-from asvs_middleware.server.reload import ROTATE
-from asvs_middleware.server.reload_parts import ClientFiles
+from asvs_middleware.server.keys.reload import ROTATE
+from asvs_middleware.server.keys.reload_parts import ClientFiles
 from asvs_middleware.stack import stack_of
 
 LOOPS = ("asyncio", "uvloop")

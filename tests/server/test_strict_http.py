@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.server.strict_http import RequestScanner, Stage
-from asvs_middleware.server.strict_http_head import CHUNKED, METHODS, HeadLimits, judge_head
+from asvs_middleware.server.http.head import CHUNKED, METHODS, HeadLimits, judge_head
+from asvs_middleware.server.http.scanner import RequestScanner, Stage
 
 LIMITS = HeadLimits()
 GOOD = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asvs_middleware.server.strict_http import RequestScanner
-from asvs_middleware.server.strict_http_chunks import ChunkedBody
-from asvs_middleware.server.strict_http_glance import UNCLEAR, bytes_to_come
-from asvs_middleware.server.strict_http_head import CHUNKED, METHODS, HeadLimits, judge_head
+from asvs_middleware.server.http.chunks import ChunkedBody
+from asvs_middleware.server.http.glance import UNCLEAR, bytes_to_come
+from asvs_middleware.server.http.head import CHUNKED, METHODS, HeadLimits, judge_head
+from asvs_middleware.server.http.scanner import RequestScanner
 
 
 class Request(NamedTuple):

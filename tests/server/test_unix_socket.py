@@ -22,7 +22,7 @@ from asvs_middleware import SecurityPolicy, public, secure
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.launcher import opened, server_for
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.server.unix_socket import listening_on
+from asvs_middleware.server.processes.unix_socket import listening_on
 
 
 @public(reason="a page for the tests")

@@ -27,10 +27,10 @@ from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server import ServerPolicy, serve
 from asvs_middleware.server.launcher import opened
 from asvs_middleware.server.pki import write_development_pki
-from asvs_middleware.server.supervisor import Supervisor
-from asvs_middleware.server.worker_main import main, work
-from asvs_middleware.server.worker_process import interpreter_options
-from asvs_middleware.server.workers import Link, Order
+from asvs_middleware.server.processes.supervisor import Supervisor
+from asvs_middleware.server.processes.worker_main import main, work
+from asvs_middleware.server.processes.worker_process import interpreter_options
+from asvs_middleware.server.processes.workers import Link, Order
 
 APP = """
 import asyncio, os, socket, time

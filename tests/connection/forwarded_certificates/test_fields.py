@@ -11,7 +11,7 @@ from asvs_middleware.connection import ForwardedCertificates, Networks, Transpor
 from asvs_middleware.connection.forwarded_certificates import FORMATS, CertificateFields, stripped
 from asvs_middleware.connection.forwarded_certificates.formats import KNOWN, spellings
 from asvs_middleware.errors import CertificateRefused
-from asvs_middleware.middleware.limits import Limits, ordinary
+from asvs_middleware.middleware.gates.limits import Limits, ordinary
 
 Chain = tuple[bytes, ...]
 Make = Callable[..., Any]

@@ -1,0 +1,1 @@
+"""Whether a certificate was revoked: lists, and OCSP of private responders."""

@@ -1,0 +1,1 @@
+"""What is put on a response start: headers, nonces, and what is mended of the app's own fields."""

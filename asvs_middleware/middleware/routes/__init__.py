@@ -1,0 +1,1 @@
+"""Headers by route, router, mount and path prefix."""

@@ -1,0 +1,1 @@
+"""The server's own certificates and key exchange: groups, expiry, reload."""

@@ -1,0 +1,1 @@
+"""Who runs the server's processes, and whom they tell."""
