@@ -188,6 +188,7 @@ SLOW: dict[str, tuple[tuple[bytes, ...], bytes | None, str | None]] = {
     ),
     "a second head that stops": ((GET % b"/", b"GET"), b"HTTP/1.1 200", "head"),
     "half a head behind a request": ((GET % b"/slow" + b"GET",), b"HTTP/1.1 200", "head"),
+    "expects what nobody knows": ((POST % b"/" + b"Expect: foo\r\n\r\n",), b"HTTP/1.1 408", "body"),
     "never goes on": ((POST % b"/slow-read" + b"Expect: 100-continue\r\n\r\n",), b"HTTP/1.1 100", "body"),
     "a WebSocket nobody accepts": ((WEBSOCKET % b"/hang",), b"HTTP/1.1 503", "upgrade"),
 }

@@ -226,6 +226,23 @@ def test_a_body_that_looks_like_a_request(first: bytes, target: Target) -> None:
     assert target.events == []
 
 
+@pytest.mark.parametrize("value", [b"upgrade", b"close", b"keep-alive", b"keep-alive, upgrade"])
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        pytest.param(b"Content-Length: %d" % len(SMUGGLED), SMUGGLED, id="Content-Length"),
+        pytest.param(TE, b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED), id="chunks"),
+    ],
+)
+def test_proxy_connection_means_nothing(value: bytes, framing: bytes, body: bytes, target: Target) -> None:
+    """RFC 9112 appendix C.2.2: one parser takes it for Connection, and would read a body as the next request."""
+    first = FRONT + b"Proxy-Connection: " + value + b"\r\nUpgrade: x\r\n" + framing + b"\r\n\r\n"
+    back = target.send(first, body, head(b"Connection: close", line=b"GET /last HTTP/1.1"))
+    assert target.app.paths == ["/front", "/last"]
+    assert back.count(b"HTTP/1.1 200") == 2
+    assert target.events == []
+
+
 def test_pipelined_before_a_fault(target: Target) -> None:
     """What is answered is answered in order, and never after the fault; there is one event.
 

@@ -6,7 +6,6 @@ v5.0.0-4.2.1, 15.2.2 and 13.1.3. See `protocol`, which makes it.
 import asyncio
 import logging
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,7 +17,7 @@ from ..accept.handshake_bytes import HANDSHAKE_FAILURE, alert, server_name, spea
 from ..accept.limits import client_of, peer_of
 from ..accept.refusals import AREA, RefusalLog, short_answer
 from .deadlines import Timetable, Wait
-from .facts import owes_body, speaks_http, under_way
+from .facts import holds_body_back, owes_body, speaks_http, under_way
 from .head import HeadLimits
 from .scanner import RequestScanner, Stage
 from .sending import sent
@@ -28,7 +27,6 @@ _LINGER: Final = 1.0
 """Seconds for a client to take its last answer: closed at once, what it still sends would undo the answer."""
 
 _IDLE, _HEAD, _BODY = Stage.IDLE, Stage.HEAD, Stage.BODY  # An enumeration's member is slow to look up.
-_EXPECT: Final = re.compile(rb"\nexpect:", re.IGNORECASE)
 _GONE: Final = asyncio.Protocol()
 _RESOURCES: Final = "v5.0.0-15.2.2"
 
@@ -106,8 +104,12 @@ class GuardedConnection(asyncio.Protocol):
             self._served = True
             if stage is not _IDLE and was is not _BODY:
                 self._wrote = under_way(self._inner)
-                self._expects = stage is _BODY and _EXPECT.search(good) is not None
+                begins = stage is _BODY
+            else:
+                begins = False
             self._inner.data_received(good)
+            if begins:
+                self._expects = holds_body_back(self._inner)
         if scanner.refusal is not None:
             self._refuse(scanner.refusal)
 

@@ -1,7 +1,7 @@
 """What uvicorn's protocols tell of the requests on their connection: `cycle`, or `cycles` in HTTP/2.
 
-These are public names, and not documented. Where neither is there a connection counts as busy: then only uvicorn's own
-timer ends an idle one, and no deadline is made up for it.
+These are public names, as is `waiting_for_100_continue` of a cycle, and not documented. Where neither of the first two
+is there a connection counts as busy: then only uvicorn's own timer ends an idle one, and no deadline is made up for it.
 """
 
 from typing import Any
@@ -26,3 +26,8 @@ def owes_body(protocol: Any) -> bool:
     cycles = getattr(protocol, "cycles", None)
     of = (getattr(protocol, "cycle", None),) if cycles is None else cycles.values()
     return any(getattr(cycle, "more_body", False) for cycle in of)
+
+
+def holds_body_back(protocol: Any) -> bool:
+    """Return whether the parser itself owes the client a 100: what it does not take for that expectation is none."""
+    return bool(getattr(getattr(protocol, "cycle", None), "waiting_for_100_continue", False))

@@ -32,11 +32,12 @@ FIELDS: Final = rb"(?:" + _FIELD_LINE + rb"\r\n)*+"
 _HEAD: Final = re.compile(_LINE + FIELDS + rb"\r\n")
 # White space behind the value stays in it, and no value below allows any: parsers differ in whether they cut it off.
 FRAMING: Final = re.compile(
-    rb"\n(host|content-length|transfer-encoding|connection|upgrade):[\t ]*([^\r]*)", re.IGNORECASE
+    rb"\n(host|content-length|transfer-encoding|(?:proxy-)?connection|upgrade):[\t ]*([^\r]*)", re.IGNORECASE
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _BARE_CR: Final = re.compile(rb"\r(?!\n)")
+_PROXY_CONNECTION: Final = re.compile(rb"(?<=\n)proxy-connection:[^\n]*\n", re.IGNORECASE)
 _CONNECTION: Final = re.compile(rb"(?<=\n)connection:[^\n]*\n", re.IGNORECASE)
 # What browsers leave as it is passes, of what RFC 3986 does not know; a backslash only where none takes it for a slash.
 ORIGIN_FORM: Final = rb"/[!$-;=@-\[\]-~]*+(?:\?[!$-;=?-~]*+)?"
@@ -110,6 +111,8 @@ def judge_head(head: bytes, limits: HeadLimits) -> Head:
             host = value
         elif known == b"connection":
             connection = value.lower() if connection is None else connection + b"," + value.lower()
+        elif known == b"proxy-connection":  # llhttp takes it for Connection, and others for nothing (RFC 9112 C.2.2).
+            head = _PROXY_CONNECTION.sub(b"", head)
         elif known == b"content-length" and length is None:
             length = value
         elif known == b"transfer-encoding" and coding is None:
