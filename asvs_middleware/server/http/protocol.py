@@ -1,7 +1,7 @@
 """One guard round whatever protocol uvicorn speaks on a connection: v5.0.0-4.2.1, 15.2.2 and 13.1.3.
 
 All bytes of a connection go through it, in and out. A scanner in front of the parser lets only strict HTTP/1.1 through
-(`strict_http`); what the client owes, and for how long, is judged by `deadlines`. It stands between the transport and
+(`scanner`); what the client owes, and for how long, is judged by `deadlines`. It stands between the transport and
 the protocol by asyncio's own two interfaces, so the same guard serves every parser, HTTP/2 and WebSocket.
 
 Of uvicorn's protocols it uses what uvicorn's server does, and what `protocol_facts` reads off them.
