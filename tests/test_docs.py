@@ -496,7 +496,8 @@ def _explained(flag: Flag) -> str:
 
 
 def _option(told: dict[str, Any]) -> tuple[str, str]:
-    name = str(told["opts"][-1])
+    # click before 8.2 keeps the names of the help option in a set, so in no order.
+    name = next(str(one) for one in reversed(told["opts"]) if one.startswith("--") or len(told["opts"]) == 1)
     if told["required"]:
         default = "required"
     elif told.get("is_flag"):
