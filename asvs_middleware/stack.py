@@ -144,33 +144,14 @@ class Stack:
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return the layer with the app inside."""
-        layer: ASGIApp
+        policy = self.policy
 
         def live(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             return self._live(app, scope, receive, send)
 
-        def checking(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            """Check the app where no lifespan has; from then on the layer is the one with nothing in between."""
-            nonlocal layer
-            if not self._checked:
-                self.check()
-            self._announce()
-            inside = self._inside(app)
-            layer = self._fused(inside, live)
-            return inside(scope, receive, send)
-
-        layer = self._fused(checking, live)
-
-        def outermost(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            return layer(scope, receive, send)
-
-        return outermost
-
-    def _fused(self, app: ASGIApp, live: ASGIApp) -> ASGIApp:
-        policy = self.policy
-        certificates = policy.client_certificates
         return fuse(
-            shut(app, self.guard) if certificates is not None and certificates.required else app,
+            app,
+            first=self._checked_inside,
             read=self._read,
             dress=inbound_dress(policy, self.headers.start(self.app)),
             gates=(
@@ -189,6 +170,13 @@ class Stack:
             lifespan=live,
         )
 
+    def _checked_inside(self, app: ASGIApp) -> ASGIApp:
+        """Check the app where no lifespan has, and return it with what stands round it inside the layer."""
+        if not self._checked:
+            self.check()
+        self._announce()
+        return self._inside(app)
+
     def _inside(self, app: ASGIApp) -> ASGIApp:
         """Return the app with what goes by the path round it, which is known once the routes were walked."""
         policy = self.policy
@@ -198,7 +186,8 @@ class Stack:
         reports = reports_of(policy.headers, level=policy.level)
         if reports is not None and reports.path is not None:
             app = collecting(app, reports.path, report_collector())
-        return app
+        certificates = policy.client_certificates
+        return shut(app, self.guard) if certificates is not None and certificates.required else app
 
     def entries(self) -> list[RouteEntry]:
         """Return every route with what guards it and why it cannot be let start; an app without routes is one."""

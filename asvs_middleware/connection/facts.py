@@ -132,7 +132,10 @@ class ConnectionReader:
 
 
 class ScopeReader:
-    """Reads what the server says and believes it: for a layer that judges nobody. No field is taken off."""
+    """Reads what the server says and believes it: for a layer that judges nobody. No field is taken off.
+
+    Of several Host fields the first one counts: it decides no more than whether HSTS is worth sending.
+    """
 
     __slots__ = ()
 
@@ -148,7 +151,8 @@ class ScopeReader:
         """Return what the scope says."""
         transport = transport or read_transport(scope, receive)
         connection, _ = _at_first_sight(scope, transport, via_proxy=False)
-        return connection._replace(secure=scope.get("scheme") in _SECURE)
+        host = next((value for name, value in scope["headers"] if name == b"host"), None)
+        return connection._replace(secure=scope.get("scheme") in _SECURE, host=host)
 
 
 def connection_reader(

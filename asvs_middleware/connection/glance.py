@@ -19,6 +19,7 @@ from .transport import Transport, address_of, read_transport
 Glance = Callable[[Scope, Receive], bytes | None]
 ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str, Transport] | None]
 
+_SLASH: Final = 0x2F
 _FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
 
 
@@ -61,10 +62,11 @@ def glance_for(
         pairs, path = scope["headers"], scope["path"]
         if (
             scope.get("scheme") != "https"
-            or (scope.get("raw_path") or b"/")[:1] != b"/"
+            or (scope.get("raw_path") or b"/")[0] != _SLASH
             or scope["method"] not in methods
             or len(pairs) > most_fields
-            or path[:1] != "/"
+            or not path
+            or path[0] != "/"
             or "://" in path  # The target may name another host, behind a root_path too.
         ):
             return None
@@ -113,10 +115,11 @@ def proxied_glance_for(
         transport = read_transport(scope, receive)
         if (
             scope["type"] != "http"
-            or (scope.get("raw_path") or b"/")[:1] != b"/"
+            or (scope.get("raw_path") or b"/")[0] != _SLASH
             or scope["method"] not in methods
             or len(pairs) > most_fields
-            or path[:1] != "/"
+            or not path
+            or path[0] != "/"
             or "://" in path
             or not is_proxy(transport.peer)
         ):
@@ -163,7 +166,4 @@ def host_in_front(scope: Scope, _receive: Receive) -> bytes | None:
     if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
         return None
     host: bytes = pairs[0][1]
-    for name, _ in pairs[1:]:
-        if name == b"host":
-            return None
     return host

@@ -4,7 +4,7 @@ There is one coroutine frame for all concerns together. An ordinary request for 
 before is not judged again (connection/glance.py, docs/explanation/performance.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MethodType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,6 +18,14 @@ from .admit import ExposedCredentialHook, answering, judge
 from .carry import Watch, after_error, receiver, sender, settle
 
 
+def _itself(app: ASGIApp) -> ASGIApp:
+    return app
+
+
+def _never(_scope: Scope, _receive: Receive) -> None:
+    """Take no request for an ordinary one."""
+
+
 def fuse(
     app: ASGIApp,
     *,
@@ -29,6 +37,7 @@ def fuse(
     watch: Watch | None = None,
     on_exposed_credential: ExposedCredentialHook | None = None,
     lifespan: ASGIApp | None = None,
+    first: Callable[[ASGIApp], ASGIApp] = _itself,
 ) -> ASGIApp:
     """Return one ASGI layer: every gate in order, then the app, then the headers on its response.
 
@@ -42,6 +51,8 @@ def fuse(
         watch: sees to it that they are made.
         on_exposed_credential: called when a credential came over plaintext, before the refusal is sent.
         lifespan: gets the lifespan; the app itself unless given.
+        first: asked at the first request what runs inside in the app's place; whatever it raises is answered like an
+            error of the app, and it is asked again.
     """
     means = Means(read, verifier)
     cleared: dict[bytes | None, int] = {}
@@ -57,13 +68,17 @@ def fuse(
     glance = _never if ordinary is None else read.glance(ordinary)
     on_send = sender(dress, watch)
     on_receive = None if watch is None else receiver(watch)
+    inside: ASGIApp | None = None
 
     async def layer(scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
+        nonlocal inside
         host = glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else None
         came = cleared.get(host)
         if came is not None:
             exchange = Exchange(scope, receive, send, means, came)
+            if verifier is not None:
+                exchange.arrived = [*scope["headers"]], scope.get("client")
         else:
             found = look(scope, receive, send, host)
             if not isinstance(found, Exchange):
@@ -73,7 +88,9 @@ def fuse(
         if verifier is not None:  # A server that shares one state between requests may not share callers.
             scope["state"] = {**scope.get("state", {})}
         try:
-            await app(
+            if inside is None:
+                inside = first(app)
+            await inside(
                 scope,
                 receive if on_receive is None else MethodType(on_receive, exchange),
                 MethodType(on_send, exchange),
@@ -97,7 +114,3 @@ def fuse(
             raise
 
     return layer
-
-
-def _never(_scope: Scope, _receive: Receive) -> None:
-    """Take no request for an ordinary one."""

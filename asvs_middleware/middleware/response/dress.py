@@ -47,7 +47,7 @@ class Ready(NamedTuple):
     harmless: Collection[bytes]
     to_address: Pairs
     to_name: Pairs
-    around_nonces: Callable[[Exchange], Pairs]
+    around_nonces: Callable[[Exchange], list[Pair]]
     styled: bool
 
 
@@ -76,21 +76,24 @@ class Dress:
 
 def _readily(whole: PutOn, ready: Ready) -> PutOn:
     statuses, harmless = frozenset(ready.statuses), frozenset(ready.harmless)
-    usual = (None, ready.to_address, ready.to_name)
+    usual = (None, [*ready.to_address], [*ready.to_name])
     around_nonces, styled = ready.around_nonces, ready.styled
 
     def put_on(exchange: Exchange, message: Message) -> Message:
-        ours = usual[exchange.arrival]
-        if ours is None or exchange.happened is not None or message.get("status") not in statuses:
+        ours, theirs = usual[exchange.arrival], message.get("headers")
+        if (
+            ours is None
+            or exchange.happened is not None
+            or type(theirs) is not list
+            or message.get("status") not in statuses
+        ):
             return whole(exchange, message)
-        if exchange.nonce is not None or (styled and exchange.style_nonce is not None):
-            ours = around_nonces(exchange)
-        theirs: list[Pair] = [*(message.get("headers") or ())]
         for name, _ in theirs:
             if name not in harmless:
-                return whole(exchange, {**message, "headers": theirs})
-        theirs += ours
-        return {**message, "headers": theirs}
+                return whole(exchange, message)
+        if exchange.nonce is not None or (styled and exchange.style_nonce is not None):
+            ours = around_nonces(exchange)
+        return {**message, "headers": theirs + ours}
 
     return put_on
 
@@ -126,11 +129,13 @@ def dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
 def _dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
     if choice == "mixed":
         return _by_content(api, web)
-    ours = api if choice == "api" else web
-    wardrobe = Wardrobe(ours, drops_csp_on_304=choice == "web")
-    return Dress(
-        _wearing(wardrobe), Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces, wardrobe.styled)
-    )
+    return _of_one(api if choice == "api" else web, drops_csp_on_304=choice == "web")
+
+
+def _of_one(ours: HeaderSet, *, drops_csp_on_304: bool) -> Dress:
+    wardrobe = Wardrobe(ours, drops_csp_on_304=drops_csp_on_304)
+    ready = Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces, wardrobe.styled)
+    return Dress(_wearing(wardrobe), ready)
 
 
 def _by_content(api: HeaderSet, web: HeaderSet) -> Dress:
@@ -140,14 +145,14 @@ def _by_content(api: HeaderSet, web: HeaderSet) -> Dress:
         always=tuple(pair for pair in web.always if pair in shared),
         cache_control=web.cache_control if web.cache_control == api.cache_control else None,
     )
-    calls, pages, unknown = (_wearing(Wardrobe(one, drops_csp_on_304=True)) for one in (api, web, either))
+    calls, pages, unknown = (_of_one(one, drops_csp_on_304=True).put_on for one in (api, web, either))
 
     def whole(exchange: Exchange, message: Message) -> Message:
         if message.get("status") == NOT_MODIFIED:
             return unknown(exchange, message)  # RFC 9111 section 4.3.4: it may be of either kind.
-        theirs: list[Pair] = list(message.get("headers") or ())
-        message = {**message, "headers": theirs}
-        for name, value in theirs:
+        if type(message.get("headers")) is not list:  # It may be there to be read once.
+            message = {**message, "headers": list(message.get("headers") or ())}
+        for name, value in message["headers"]:
             if name.lower() == b"content-type":
                 return (pages if value.lower().startswith(_PAGES) else calls)(exchange, message)
         return calls(exchange, message)

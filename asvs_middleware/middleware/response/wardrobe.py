@@ -3,13 +3,14 @@
 v5.0.0-3.4.1 (HSTS over TLS alone), v5.0.0-3.4.3 (nonces), v5.0.0-14.3.2 (what a proof was needed for is not kept).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import Message
 
 from ...connection.exchange import Exchange
 from ...connection.host import is_public_name
-from ...headers import NO_STORE, HeaderSet, Pairs
+from ...headers import NO_STORE, HeaderSet, Pair, Pairs
 from ...headers.merge import unshared
 
 NOT_MODIFIED: Final = 304
@@ -58,7 +59,7 @@ class Wardrobe:
         """The headers over TLS, and over TLS to a domain name, where nothing was asked for and nothing proven."""
         return self._plain[1, False], self._plain[2, False]
 
-    def headers_for(self, exchange: Exchange, message: Message) -> Pairs:
+    def headers_for(self, exchange: Exchange, message: Message) -> Sequence[Pair]:
         """Return the headers of one response."""
         asked = exchange.nonce is not None or (self.styled and exchange.style_nonce is not None)
         # A 304 updates the headers of the stored page, whose nonce is another one: its scripts would all die.
@@ -66,12 +67,17 @@ class Wardrobe:
             return self._with_nonce[exchange.arrival] if asked else self._without_csp[self._key(exchange)]
         return self.around_nonces(exchange) if asked else self._plain[self._key(exchange)]
 
-    def around_nonces(self, exchange: Exchange) -> Pairs:
+    def around_nonces(self, exchange: Exchange) -> list[Pair]:
         """Return the headers with the nonces that were asked for, in every policy that has a place for them."""
-        script, style = exchange.nonce, exchange.style_nonce
-        as_sent = None if script is None else script.encode("ascii"), None if style is None else style.encode("ascii")
-        policies = self._policies[exchange.arrival]
-        return (*self._with_nonce[exchange.arrival], *[one.pair(*as_sent) for one in policies])
+        policies, script, style = self._policies[exchange.arrival], exchange.nonce, exchange.style_nonce
+        headers = [*self._with_nonce[exchange.arrival]]
+        if script is not None and style is None:  # As nearly always: spared are a call and two questions for each.
+            sent = script.encode("ascii")
+            headers += [(one.name, sent.join(one.around_nonce)) for one in policies]
+        else:
+            as_sent = [None if nonce is None else nonce.encode("ascii") for nonce in (script, style)]
+            headers += [one.pair(*as_sent) for one in policies]
+        return headers
 
     @staticmethod
     def _key(exchange: Exchange) -> tuple[int, bool]:
