@@ -20,6 +20,7 @@ from .harness import Row, Section, measure
 from .instructions import count
 from .layers import on_a_raw_app
 from .outgoing import making_clients
+from .parts import at_the_least
 from .routes import on_many_routes, on_ten_routes
 from .served import measured_served
 from .stacked import fused_and_stacked
@@ -28,6 +29,7 @@ from .verification import of_certificates, of_chains, of_tokens
 SECTIONS = {
     "raw": on_a_raw_app,
     "stacked": fused_and_stacked,
+    "parts": at_the_least,
     "routes": on_ten_routes,
     "many-routes": on_many_routes,
     "tokens": of_tokens,
@@ -52,7 +54,7 @@ def main() -> None:
     chosen = parser.parse_args()
     print(f"Python {platform.python_version()}, {', '.join(_installed())}\n")
     for name in chosen.sections or names:
-        if chosen.instructions and name not in {"raw", "stacked"}:
+        if chosen.instructions and name not in {"raw", "stacked", "parts"}:
             continue
         if name == SERVED:
             print("\n".join(["## uvicorn, CPU time of the server\n", *served(chosen.rounds), ""]))

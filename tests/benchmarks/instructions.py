@@ -58,9 +58,10 @@ def _total(dump: Path) -> int:
 def inside(library: str, title: str) -> None:
     """Run the section of this title under callgrind; count() starts this."""
     from .layers import on_a_raw_app
+    from .parts import at_the_least
     from .stacked import fused_and_stacked
 
-    [section] = [made for made in (on_a_raw_app(), fused_and_stacked()) if made.title == title]
+    [section] = [made for made in (on_a_raw_app(), fused_and_stacked(), at_the_least()) if made.title == title]
 
     counters = ctypes.CDLL(library)
     with asyncio.Runner() as runner:

@@ -8,6 +8,7 @@ from tests.benchmarks.correctness import Findings, inspect
 from tests.benchmarks.harness import Row, Section, Variant, measure, rows
 from tests.benchmarks.layers import answering, bare, floor, on_a_raw_app, peers
 from tests.benchmarks.outgoing import making_clients
+from tests.benchmarks.parts import at_the_least
 from tests.benchmarks.routes import on_ten_routes
 from tests.benchmarks.verification import of_certificates, of_chains, of_tokens
 
@@ -80,6 +81,7 @@ def test_ratios_are_of_one_round() -> None:
     [
         pytest.param(lambda: on_a_raw_app(), id="raw"),
         pytest.param(lambda: on_ten_routes(), id="routes"),
+        pytest.param(lambda: at_the_least(), id="parts"),
         pytest.param(lambda: of_tokens(more=3), id="tokens"),
         pytest.param(lambda: of_certificates(more=3), id="certificates"),
         pytest.param(lambda: of_chains(more=3), id="chains"),
