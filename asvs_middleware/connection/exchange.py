@@ -70,8 +70,7 @@ class Exchange:
         receive: the server's.
         send: the server's.
         means: what the layer has for all of them.
-        arrived: header fields and client as they came, where a guard relies on them: code of the app may put others
-            into the scope.
+        arrived: header fields and client as they came: code of the app may put others into the scope.
         arrival: over plaintext (0), TLS (1), or TLS to a domain name (2).
         started: the response has begun.
         settled: the endpoint was known, and its mark looked at, before the body was read.
@@ -145,7 +144,7 @@ class Exchange:
         self.style_nonce: str | None = None
         self._known = known
         self.underneath: Transport | None = None
-        self.arrived: tuple[list[tuple[bytes, bytes]], Any] | None = None
+        self.arrived: tuple[list[tuple[bytes, bytes]], Any] = [*scope["headers"]], scope.get("client")
 
     @property
     def verifier(self) -> Verifier | None:
@@ -156,7 +155,7 @@ class Exchange:
     def connection(self) -> Connection:
         """What was known before anything was decided."""
         if self._known is None:
-            headers, client = self.arrived or (self.scope["headers"], self.scope.get("client"))
+            headers, client = self.arrived
             arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
             self._known = self.means.read(arrived, self.receive, self.underneath)._replace(scope=self.scope)
         return self._known

@@ -13,6 +13,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope
 
 from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
+from .notices import contradicts
 from .proxies import FOR, HOST, PROTO, address_in
 from .transport import Transport, address_of, read_transport
 
@@ -122,6 +123,7 @@ def proxied_glance_for(
             or path[0] != "/"
             or "://" in path
             or not is_proxy(transport.peer)
+            or contradicts(scope, transport)  # Of which a full look tells the operator.
         ):
             return None
         host: bytes | None = None

@@ -77,8 +77,6 @@ def fuse(
         came = cleared.get(host)
         if came is not None:
             exchange = Exchange(scope, receive, send, means, came)
-            if verifier is not None:
-                exchange.arrived = [*scope["headers"]], scope.get("client")
         else:
             found = look(scope, receive, send, host)
             if not isinstance(found, Exchange):

@@ -157,7 +157,7 @@ def intersecting(dress: Dress) -> Dress:
         pairs: list[Pair] = list(message.get("headers") or ())
         theirs = [value for name, value in pairs if name.lower() == ENFORCED]
         if not theirs or exchange.answered:
-            return dress(exchange, message)
+            return dress(exchange, {**message, "headers": pairs})  # The app's own may be read once only.
         kept = [pair for pair in pairs if pair[0].lower() != ENFORCED]
         dressed = dress(exchange, {**message, "headers": kept})
         joined = [
