@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,21 +45,21 @@ async def authorize(scope: Scope, mark: Sensitive) -> VerifiedCaller:
         Refused: the caller does not meet the mark, or no layer of ours carries this request.
     """
     exchange = exchange_of(scope)
-    if exchange is None or exchange.verifier is None:
+    verifier = None if exchange is None else exchange.verifier
+    if exchange is None or verifier is None:
         raise Refused(_unsecured(scope))
-    if exchange.refusal is not None:
+    if exchange.happened is not None and exchange.refusal is not None:
         raise Refused(exchange.refusal)
     proof: VerifiedCaller | None = exchange.proofs.get(mark)
     if proof is None:
         try:
-            proof = await exchange.verifier.verify(mark, exchange.connection)
+            proof = await verifier.verify(mark, exchange.connection)
         except AccessDenied as refusal:
             exchange.refusal = refusal
             raise Refused(refusal) from None
-        exchange.proofs = {**exchange.proofs, mark: proof}
+        exchange.proofs = {**exchange.proofs, mark: proof} if exchange.proofs else {mark: proof}
     # What an inner mark does not ask for, an outer one may have: the app finds it in one place.
-    proofs = tuple(exchange.proofs.values())
-    caller = proof if len(proofs) == 1 else all_of(proofs)
+    caller = proof if len(exchange.proofs) == 1 else all_of(tuple(exchange.proofs.values()))
     exchange.scope["state"]["caller"] = caller
     scope.setdefault("state", {})["caller"] = caller  # A middleware may have put another state in its place, or none.
     return proof
@@ -102,6 +102,9 @@ def connection_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnecti
     Raises:
         Refused: there is none, so nothing is known of the caller.
     """
+    if args and type(args[0]) is Request:  # As Starlette calls; to ask an abstract class is slow.
+        request: Request = args[0]
+        return request
     for value in (*args, *kwargs.values()):
         if isinstance(value, HTTPConnection):
             return value
@@ -138,7 +141,10 @@ async def _discard(scope: Scope, mark: Sensitive) -> None:
 
 
 def nothing_to_guard(*, deny_unmarked: bool) -> Callable[[Exchange], bool]:
-    """Return the look that tells an endpoint which asks for nothing; what it cannot tell is left to the backstop."""
+    """Return the look that tells an endpoint which asks for nothing, or for what is proven by now.
+
+    What it cannot tell is left to the backstop.
+    """
 
     def look(exchange: Exchange) -> bool:
         endpoint = exchange.scope.get("endpoint")
@@ -146,8 +152,8 @@ def nothing_to_guard(*, deny_unmarked: bool) -> Callable[[Exchange], bool]:
             return endpoint is None and not deny_unmarked
         mark = getattr(endpoint, MARK, None)
         if mark is None:
-            return not deny_unmarked and endpoint.__module__ != _DOCUMENTATION
-        return type(mark) is Public
+            return (exchange.covered or not deny_unmarked) and endpoint.__module__ != _DOCUMENTATION
+        return type(mark) is Public or (type(mark) is Sensitive and mark in exchange.proofs)
 
     return look
 

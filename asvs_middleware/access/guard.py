@@ -54,30 +54,19 @@ class Guard:
         Raises:
             AccessDenied: it does not (401, 403), or it cannot be told (503), or nothing here could tell (500).
         """
-        at = datetime.fromtimestamp(self.clock(), UTC)
         chain = presented_chain(connection)
-        attempt = partial(self._certificate, mark, connection, chain, at)
-        certificate = attempt() if self.certificates is None else await self.certificates.informed(attempt)
-        token = await self._token(mark, connection) if mark.token else None
-        if token is not None:
-            verify_binding(token, sha256(chain[0]).digest() if chain else None)
-            _check_token(mark, token, at)
-        return verified_caller(token, certificate, mark)
-
-    def _certificate(
-        self, mark: Sensitive, connection: Connection, chain: tuple[bytes, ...], at: datetime
-    ) -> VerifiedClientCertificate | None:
-        """Verify what was shown, asked for or not: a certificate that does not hold is never passed over."""
-        if self.certificates is None:
-            if mark.certificate:
-                raise Misconfigured("A client certificate is asked for, and the policy has no client_certificates.")
-            return None
-        certificate = admitted(self.certificates, connection, chain, at=at)
-        if certificate is not None:
-            required_identity(mark.identities, certificate)
+        certificate = None
+        if self.certificates is not None:
+            attempt = partial(_certificate, self.certificates, mark, connection, chain, self._now())
+            certificate = await self.certificates.informed(attempt)
         elif mark.certificate:
-            raise CertificateRefused("No client certificate reached the app.", code="client_certificate_missing")
-        return certificate
+            raise Misconfigured("A client certificate is asked for, and the policy has no client_certificates.")
+        if not mark.token:
+            return verified_caller(None, certificate, mark)
+        token = await self._token(mark, connection)
+        verify_binding(token, sha256(chain[0]).digest() if chain else None)
+        self._check_token(mark, token)
+        return verified_caller(token, certificate, mark)
 
     async def _token(self, mark: Sensitive, connection: Connection) -> VerifiedToken:
         if self.tokens is None:
@@ -90,12 +79,30 @@ class Guard:
             raise invalid_token("The token is bound to no certificate.", requirement="v5.0.0-10.3.5")
         return token
 
+    def _check_token(self, mark: Sensitive, token: VerifiedToken) -> None:
+        missing = [scope for scope in mark.scopes if scope not in token.scopes]
+        if missing:
+            raise insufficient_scope(f"The token lacks {', '.join(missing)}.", scopes=mark.scopes)
+        if mark.max_age is not None and (token.auth_time is None or self._now() - token.auth_time > mark.max_age):
+            raise insufficient_authentication("The login is older than the route allows.", max_age=mark.max_age)
+        if mark.acr and token.acr not in mark.acr:
+            raise insufficient_authentication("The login is weaker than the route asks for.", acr_values=mark.acr)
 
-def _check_token(mark: Sensitive, token: VerifiedToken, at: datetime) -> None:
-    missing = [scope for scope in mark.scopes if scope not in token.scopes]
-    if missing:
-        raise insufficient_scope(f"The token lacks {', '.join(missing)}.", scopes=mark.scopes)
-    if mark.max_age is not None and (token.auth_time is None or at - token.auth_time > mark.max_age):
-        raise insufficient_authentication("The login is older than the route allows.", max_age=mark.max_age)
-    if mark.acr and token.acr not in mark.acr:
-        raise insufficient_authentication("The login is weaker than the route asks for.", acr_values=mark.acr)
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+
+def _certificate(
+    verifier: ClientCertificateVerifier,
+    mark: Sensitive,
+    connection: Connection,
+    chain: tuple[bytes, ...],
+    at: datetime,
+) -> VerifiedClientCertificate | None:
+    """Verify what was shown, asked for or not: a certificate that does not hold is never passed over."""
+    certificate = admitted(verifier, connection, chain, at=at)
+    if certificate is not None:
+        required_identity(mark.identities, certificate)
+    elif mark.certificate:
+        raise CertificateRefused("No client certificate reached the app.", code="client_certificate_missing")
+    return certificate

@@ -77,9 +77,9 @@ class Exchange:
         nonce: the nonce of this response, once one was asked for.
         style_nonce: the nonce for style sheets alone, once one was asked for.
         underneath: what a glance read of the transport; a connection that is gone has no peer left.
-        happened: the events below by name; None while there was none, and nothing has to be looked at twice.
-        proofs: what was verified so far, by mark.
+        proofs: what was verified so far, by mark; NO_PROOFS itself while there is none.
         covered: a marked Mount was passed, whose inner routes need no mark of their own.
+        happened: the events below by name; None while there was none, and nothing has to be looked at twice.
         refusal: why the request is refused, once it is.
         answered: the layer itself sent the answer; whatever the app still sends is dropped.
         routed: the scope the innermost router writes to: the same, or a copy some middleware made.
@@ -93,9 +93,11 @@ class Exchange:
         "_known",
         "arrival",
         "arrived",
+        "covered",
         "happened",
         "means",
         "nonce",
+        "proofs",
         "receive",
         "scope",
         "send",
@@ -105,8 +107,6 @@ class Exchange:
         "underneath",
     )
 
-    proofs: Event[Mapping[Any, Any]] = Event(NO_PROOFS)
-    covered: Event[bool] = Event(False)
     refusal: Event[AccessDenied | None] = Event(None)
     answered: Event[bool] = Event(False)
     outer: "Event[Exchange | None]" = Event(None)
@@ -138,7 +138,8 @@ class Exchange:
         self.send = send
         self.means = means
         self.arrival = arrival
-        self.started = self.settled = False
+        self.started = self.settled = self.covered = False
+        self.proofs: Mapping[Any, Any] = NO_PROOFS
         self.happened: dict[str, Any] | None = None
         self.nonce: str | None = None
         self.style_nonce: str | None = None
@@ -155,9 +156,7 @@ class Exchange:
     def connection(self) -> Connection:
         """What was known before anything was decided."""
         if self._known is None:
-            headers, client = self.arrived
-            arrived = {**self.scope, "headers": headers, "client": client, "scheme": "https"}
-            self._known = self.means.read(arrived, self.receive, self.underneath)._replace(scope=self.scope)
+            self._known = self.means.read.ordinary(self.scope, self.arrived, self.receive, self.underneath)
         return self._known
 
     @property

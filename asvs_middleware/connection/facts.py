@@ -1,7 +1,7 @@
 """One pass over a request's header fields gives one immutable Connection; everything later reads that."""
 
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Receive, Scope
 
@@ -11,8 +11,12 @@ from .forwarded_certificates import CertificateFields, ForwardedCertificates, Fo
 from .glance import Glance, Ordinary, ProxiedGlance, glance_for, host_in_front, proxied_glance_for
 from .networks import UNIX, Networks
 from .notices import Notices
+from .ordinary_fields import OrdinaryFields
 from .transport import Transport, read_transport
 from .trust import TrustedProxies
+
+Arrived = tuple[list[tuple[bytes, bytes]], Any]
+"""Header fields and client of a scope, as the server gave them."""
 
 _SECURE = frozenset({"https", "wss"})
 _READ = WRITTEN_BY_PROXIES | {b"host", b"authorization"}
@@ -82,6 +86,17 @@ class Read(Protocol):
         """Return everything that is known; the transport where it was read already, for it may be gone by now."""
         ...
 
+    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
+        """Return the same of a request that a glance told, some time after it came.
+
+        Args:
+            scope: of the request; the app may have written into it, and it is what the Connection shows.
+            arrived: header fields and client as they came.
+            receive: the server's.
+            transport: what the glance read of it; None where it read of TLS alone.
+        """
+        ...
+
     def glance(self, ordinary: Ordinary) -> Glance:
         """Return what tells ordinary requests."""
         ...
@@ -94,14 +109,17 @@ class Read(Protocol):
 class ConnectionReader:
     """Reads connections, with these as trusted proxies."""
 
-    __slots__ = ("_certificates", "_is_proxy", "_notices", "_proxies")
+    __slots__ = ("_by_one_hop", "_certificates", "_fields", "_is_proxy", "_notices", "_proxies")
 
     def __init__(self, trusted: Networks | TrustedProxies, forwarded: ForwardedCertificates | None = None) -> None:
         self._proxies = TrustedProxies.of(trusted)
         self._certificates = CertificateFields(forwarded)
+        self._fields = OrdinaryFields(self._certificates.names)
         self._notices = Notices(self._proxies.fields)
         # A connection brings many requests of one peer.
         self._is_proxy = lru_cache(maxsize=1024)(self._proxies.__contains__)
+        # Of one family, and with at most one proxy: then one address in one field is the client.
+        self._by_one_hop = self._proxies.fields == "x-forwarded" and self._proxies.hops in {None, 1}
 
     def glance(self, ordinary: Ordinary) -> Glance:
         """Return what tells ordinary requests."""
@@ -112,7 +130,7 @@ class ConnectionReader:
     def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
         """Return what tells ordinary requests through a proxy; of one family and at most one hop."""
         proxies = self._proxies
-        simple = proxies.fields == "x-forwarded" and proxies.hops in {None, 1} and type(proxies) is TrustedProxies
+        simple = self._by_one_hop and type(proxies) is TrustedProxies
         facts = self._certificates.names
         return proxied_glance_for(ordinary, self._is_proxy, facts=facts) if simple and proxies.networks else None
 
@@ -129,6 +147,25 @@ class ConnectionReader:
         if forwarded or transport.secure is not (scope.get("scheme") in _SECURE):
             return _as_the_transport_says(connection, self._notices, forwarded=forwarded)
         return connection
+
+    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
+        """Return the same of a request that a glance told: what it told is looked at again, and not taken on trust."""
+        headers, client = arrived
+        transport = transport or read_transport({"client": client, "scheme": "https"}, receive)
+        via_proxy = self._is_proxy(transport.peer)
+        # A proxy that forwards certificates says something with no such field, too: that the client showed none.
+        certified = self._certificates.expects(transport)
+        # Connections by position, in the order of the class: names cost twice as much.
+        if via_proxy and self._by_one_hop and not certified:
+            passed_on = self._fields.one_hop(headers)
+            if passed_on is not None:
+                host, address, authorization = passed_on
+                return Connection(scope, transport, True, host, address, True, authorization)
+        elif transport.secure and not via_proxy and not certified:  # A connection that is gone is not secure.
+            found = self._fields.straight(headers)
+            if found is not None:
+                return Connection(scope, transport, True, found[0], client[0] if client else None, False, found[1])
+        return self(_as_it_came(scope, arrived), receive, transport)._replace(scope=scope)
 
 
 class ScopeReader:
@@ -154,12 +191,22 @@ class ScopeReader:
         host = next((value for name, value in scope["headers"] if name == b"host"), None)
         return connection._replace(secure=scope.get("scheme") in _SECURE, host=host)
 
+    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
+        """Return what the scope said."""
+        return self(_as_it_came(scope, arrived), receive, transport)._replace(scope=scope)
+
 
 def connection_reader(
     trusted: Networks | TrustedProxies, forwarded: ForwardedCertificates | None = None
 ) -> ConnectionReader:
     """Return what reads a Connection, with these as trusted proxies, and these for client certificates."""
     return ConnectionReader(trusted, forwarded)
+
+
+def _as_it_came(scope: Scope, arrived: Arrived) -> Scope:
+    """Return the scope as it was when a glance told that it is over TLS."""
+    headers, client = arrived
+    return {**scope, "headers": headers, "client": client, "scheme": "https"}
 
 
 def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> tuple[Connection, bool]:

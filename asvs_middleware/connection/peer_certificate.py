@@ -57,7 +57,9 @@ def handshake_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
 
 def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
     try:
-        tls = (scope.get("extensions") or {}).get("tls") or {}
+        tls = (scope.get("extensions") or {}).get("tls")
+        if not tls:
+            return ()
         leaf, chain, fault = tls.get("client_cert"), tls.get("client_cert_chain") or (), tls.get("client_cert_error")
         if fault:  # Version 0.2 of the extension: a certificate was shown and did not verify.
             raise CertificateRefused(

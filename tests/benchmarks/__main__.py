@@ -21,7 +21,7 @@ from .instructions import count
 from .layers import on_a_raw_app
 from .outgoing import making_clients
 from .parts import at_the_least
-from .routes import on_many_routes, on_ten_routes
+from .routes import on_many_routes, on_ten_routes, on_the_way_to_a_proof
 from .served import measured_served
 from .stacked import fused_and_stacked
 from .verification import of_certificates, of_chains, of_tokens
@@ -31,6 +31,7 @@ SECTIONS = {
     "stacked": fused_and_stacked,
     "parts": at_the_least,
     "routes": on_ten_routes,
+    "marks": on_the_way_to_a_proof,
     "many-routes": on_many_routes,
     "tokens": of_tokens,
     "certificates": of_certificates,

@@ -135,9 +135,9 @@ class ServerLike:
         return await nothing_to_read()
 
 
-def proxied() -> Scope:
+def proxied(*authorization: bytes) -> Scope:
     """Return the scope of the same request through a trusted proxy that ends TLS."""
-    scope = a_scope(client=("10.0.0.7", 40123), scheme="http")
+    scope = a_scope(*authorization, client=("10.0.0.7", 40123), scheme="http")
     scope["headers"] += [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
     return scope
 

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access.caller import verified_caller
@@ -17,7 +17,7 @@ from asvs_middleware.stack import stack_of
 
 from .harness import HOST, Section, Variant, a_scope
 from .issuer import Issuer
-from .layers import PROXIES, bare, peers
+from .layers import PROXIES, bare, peers, proxied
 
 
 def on_ten_routes() -> Section:
@@ -56,11 +56,46 @@ def on_ten_routes() -> Section:
             Variant(
                 "ours, full, route in a @sensitive router, the proof for nothing",
                 bare,
-                _proven(_app(), {}, router=_READ),
+                _proven(_in_a_router(_app(), _READ), {}),
                 "bare",
                 scope,
             ),
             *(Variant(peer.name, peer.wrap, _app(), "bare", scope) for peer in peers() if peer.nonce is None),
+        ],
+    )
+
+
+def on_the_way_to_a_proof() -> Section:
+    """Return how far an unmarked route is from its endpoint, and a marked one from what verifies its caller.
+
+    Each stops where it has come to, so that nothing of the verification, the endpoint or the response is in it. Up to
+    the guard, the facts of the connection are there; up to the token, the guard has read it and the certificate.
+    """
+    issuer = Issuer()
+    authorization = b"Bearer " + issuer.token().encode()
+    straight, through = a_scope(authorization), proxied(authorization)
+    unmarked, unmarked_through = "unmarked, up to the endpoint", "unmarked, up to the endpoint, through a proxy"
+
+    policy = SecurityPolicy.api(hosts=[HOST.decode()], trusted_proxies=PROXIES, tokens=issuer.tokens(), default="allow")
+
+    def way(name: str, app: Starlette, *, scope: Scope = straight, to: str = "") -> Variant:
+        secure(app, policy)
+        guard = stack_of(app).guard
+        if to == "guard":
+            guard.verify = _arrive  # type: ignore[method-assign]
+        elif to == "token":
+            guard.tokens.verify = _arrive  # type: ignore[method-assign, union-attr]
+        return Variant(name, _as_far_as_it_goes, app, unmarked_through if scope is through else unmarked, scope)
+
+    return Section(
+        title="What a mark costs before anything is verified",
+        variants=[
+            way(unmarked, _app(stops=True)),
+            way("@sensitive, up to the guard", _app(_READ), to="guard"),
+            way("@sensitive, up to the token", _app(_READ), to="token"),
+            way(unmarked_through, _app(stops=True), scope=through),
+            way("@sensitive, up to the guard, through a proxy", _app(_READ), scope=through, to="guard"),
+            way("@sensitive, up to the token, through a proxy", _app(_READ), scope=through, to="token"),
         ],
     )
 
@@ -91,14 +126,35 @@ def on_many_routes() -> Section:
     return Section(title="What the guard costs an unmarked route", variants=found)
 
 
+class Arrived(BaseException):
+    """Ends a request where it has come to. No app takes it for an error of its own to answer."""
+
+
+async def _arrive(*_given: Any) -> Any:
+    raise Arrived
+
+
+def _as_far_as_it_goes(app: ASGIApp) -> ASGIApp:
+    async def going(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Arrived:
+            return
+
+    return going
+
+
 _READ = sensitive(scopes="orders:read")
 _ELSEWHERE = {f"/elsewhere{'x' * number}/": _READ for number in range(5)}
 
 
-def _proven(app: Starlette, marks: dict[str, Any], *, router: Any = None) -> ASGIApp:
-    """Return the app with a guard that makes its proof at once, so that only what leads to it is measured."""
-    if router is not None:
-        router(app.router)
+def _in_a_router(app: Starlette, mark: Any) -> Starlette:
+    mark(app.router)
+    return app
+
+
+def _proven(app: Starlette, marks: dict[str, Any]) -> ASGIApp:
+    """Return the app with a guard that makes its proof at once: all of a marked route but the verification."""
     policy = SecurityPolicy.api(
         hosts=[HOST.decode()], trusted_proxies=PROXIES, tokens=Issuer().tokens(), marks=marks, default="allow"
     )
@@ -112,9 +168,9 @@ def _proven(app: Starlette, marks: dict[str, Any], *, router: Any = None) -> ASG
     return app
 
 
-def _app(mark: Any = lambda endpoint: endpoint, *, count: int = 10) -> Starlette:
+def _app(mark: Any = lambda endpoint: endpoint, *, count: int = 10, stops: bool = False) -> Starlette:
     async def fresh(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    marked = mark(fresh)
+    marked = _arrive if stops else mark(fresh)
     return Starlette(routes=[Route(f"/{number}", marked) for number in range(count)])

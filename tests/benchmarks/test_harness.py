@@ -9,7 +9,7 @@ from tests.benchmarks.harness import Row, Section, Variant, measure, rows
 from tests.benchmarks.layers import answering, bare, floor, on_a_raw_app, peers
 from tests.benchmarks.outgoing import making_clients
 from tests.benchmarks.parts import at_the_least
-from tests.benchmarks.routes import on_ten_routes
+from tests.benchmarks.routes import Arrived, on_ten_routes, on_the_way_to_a_proof
 from tests.benchmarks.verification import of_certificates, of_chains, of_tokens
 
 OURS = [variant for variant in on_a_raw_app().variants if variant.name.startswith("ours")]
@@ -82,6 +82,7 @@ def test_ratios_are_of_one_round() -> None:
         pytest.param(lambda: on_a_raw_app(), id="raw"),
         pytest.param(lambda: on_ten_routes(), id="routes"),
         pytest.param(lambda: at_the_least(), id="parts"),
+        pytest.param(lambda: on_the_way_to_a_proof(), id="marks"),
         pytest.param(lambda: of_tokens(more=3), id="tokens"),
         pytest.param(lambda: of_certificates(more=3), id="certificates"),
         pytest.param(lambda: of_chains(more=3), id="chains"),
@@ -118,6 +119,23 @@ async def test_every_route_is_served() -> None:
         await variant.wrap(variant.app)(variant.scope.copy(), variant.receive, send)
     assert set(statuses.values()) == {200}
     assert len(statuses) == len(variants)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("variant", on_the_way_to_a_proof().variants, ids=lambda variant: variant.name)
+async def test_the_way_to_a_proof_ends_where_it_says(variant: Variant) -> None:
+    """What is timed there is neither an answer nor a refusal: it gets as far as its name, each time, and no further."""
+
+    async def send(message):
+        raise AssertionError(f"{message} was sent")
+
+    for _ in range(2):  # The first request is judged in full.
+        with pytest.raises(Arrived) as stopped:
+            await variant.app(variant.scope.copy(), variant.receive, send)
+        functions = [one.name for one in stopped.traceback]
+        assert functions[-1] == "_arrive"
+        assert ("authorize" in functions) is variant.name.startswith("@sensitive")
+        assert ("_token" in functions) is ("up to the token" in variant.name)
 
 
 def test_peers_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,13 +94,22 @@ def test_what_the_app_sent_survives(
     assert status == 304 or CSP_NAME in present
 
 
-@given(Theirs, st.sampled_from(list(DRESS)), st.sampled_from([200, 204, 304, 404, 500]), st.booleans())
+@given(
+    Theirs,
+    st.sampled_from(list(DRESS)),
+    st.sampled_from([200, 204, 304, 404, 500]),
+    st.tuples(st.booleans(), st.booleans()),
+)
 def test_the_short_way_sends_what_the_whole_one_does(
-    an_exchange: Make, theirs: list[tuple[bytes, bytes]], choice: str, status: int, nonce: bool
+    an_exchange: Make, theirs: list[tuple[bytes, bytes]], choice: str, status: int, asked: tuple[bool, bool]
 ) -> None:
-    """An exchange in which something happened takes the whole way; what is sent is the same."""
+    """An exchange in which something happened takes the whole way; what is sent is the same, proven or not."""
     short, whole = an_exchange(), an_exchange()
-    whole.covered = True  # An event that says nothing about headers.
+    whole.reached = None  # An event that says nothing about headers.
+    assert whole.happened is not None
+    nonce, proven = asked
+    if proven:
+        short.proofs = whole.proofs = {"mark": object()}
     if nonce:
         whole.nonce = short.make_nonce()
     message = start(*theirs, status=status)

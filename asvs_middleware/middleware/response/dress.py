@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from starlette.types import Message
 
-from ...connection.exchange import Exchange
+from ...connection.exchange import NO_PROOFS, Exchange
 from ...headers import HeaderSet, Pair, Pairs
 from ...headers.merge import merged
 from .wardrobe import NOT_MODIFIED, Wardrobe
@@ -34,11 +34,15 @@ _NEVER_OURS: Final = frozenset({
 class Ready(NamedTuple):
     """What most responses get, put together once: over TLS, to a request in which nothing out of the way happened.
 
+    That its caller was verified is nothing out of the way.
+
     Attributes:
         statuses: of these responses.
         harmless: names of the app's fields, in lower case, that change nothing.
         to_address: the headers over TLS.
         to_name: the headers over TLS to a domain name.
+        proven_to_address: the headers over TLS where a proof was needed.
+        proven_to_name: the headers over TLS to a domain name where a proof was needed.
         around_nonces: gives the headers where a nonce was asked for.
         styled: a policy has a place for a style nonce.
     """
@@ -47,6 +51,8 @@ class Ready(NamedTuple):
     harmless: Collection[bytes]
     to_address: Pairs
     to_name: Pairs
+    proven_to_address: Pairs
+    proven_to_name: Pairs
     around_nonces: Callable[[Exchange], list[Pair]]
     styled: bool
 
@@ -77,10 +83,12 @@ class Dress:
 def _readily(whole: PutOn, ready: Ready) -> PutOn:
     statuses, harmless = frozenset(ready.statuses), frozenset(ready.harmless)
     usual = (None, [*ready.to_address], [*ready.to_name])
+    proven = (None, [*ready.proven_to_address], [*ready.proven_to_name])
     around_nonces, styled = ready.around_nonces, ready.styled
 
     def put_on(exchange: Exchange, message: Message) -> Message:
-        ours, theirs = usual[exchange.arrival], message.get("headers")
+        theirs = message.get("headers")
+        ours = (usual if exchange.proofs is NO_PROOFS else proven)[exchange.arrival]
         if (
             ours is None
             or exchange.happened is not None

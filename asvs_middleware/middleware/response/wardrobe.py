@@ -55,9 +55,9 @@ class Wardrobe:
         self._with_nonce = tuple(pairs + no_store for pairs in always)
 
     @property
-    def usual(self) -> tuple[Pairs, Pairs]:
-        """The headers over TLS, and over TLS to a domain name, where nothing was asked for and nothing proven."""
-        return self._plain[1, False], self._plain[2, False]
+    def usual(self) -> tuple[Pairs, Pairs, Pairs, Pairs]:
+        """The headers over TLS, and over TLS to a domain name, without a nonce; then those where a proof was needed."""
+        return self._plain[1, False], self._plain[2, False], self._plain[1, True], self._plain[2, True]
 
     def headers_for(self, exchange: Exchange, message: Message) -> Sequence[Pair]:
         """Return the headers of one response."""
