@@ -98,7 +98,7 @@ def contradicts(scope: Scope, transport: Transport) -> bool:
     """
     if (scope.get("scheme") in _SECURE) is not transport.secure:
         return True
-    client = scope.get("client")
-    if not client or transport.peer is None:
+    client, peer = scope.get("client"), transport.peer
+    if not client or peer is None:
         return False
-    return transport.peer == UNIX or str(client[0]).partition("%")[0] != transport.peer
+    return peer == UNIX or (client[0] != peer and str(client[0]).partition("%")[0] != peer)

@@ -42,5 +42,6 @@ def read_transport(scope: Scope, receive: Receive) -> Transport:
 def address_of(peername: Any) -> str | None:
     """Return the address in what a socket calls its peer; `unix` for one in the file system, None for no answer."""
     if isinstance(peername, tuple) and peername:
-        return str(peername[0]).partition("%")[0]  # An IPv6 zone is the host's own business.
+        address = str(peername[0])
+        return address.partition("%")[0] if "%" in address else address  # An IPv6 zone is the host's own business.
     return UNIX if isinstance(peername, (str, bytes)) else None
