@@ -11,7 +11,8 @@ from .access import Documentation, Marking, PrefixMarks
 from .certificates import ClientCertificates, PeerCertificate
 from .connection import AllowedPeers, ForwardedCertificates, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
-from .headers import HeaderSet, HeadersPolicy, HSTSPolicy, header_set
+from .evidence import Assumed, Explanation, explained
+from .headers import HeaderSet, HeadersPolicy, HSTSPolicy, Reports, header_set, reports_of
 from .headers.presets import of_kind
 from .middleware import (
     CrossOrigin,
@@ -181,6 +182,7 @@ class SecurityPolicy:
         object.__setattr__(self, "served_hosts", Hosts(self.hosts))
         _check_preload(self.headers.hsts, self.served_hosts.given)
         check_https_port(self.https_port, self.served_hosts, argument="SecurityPolicy(https_port)")
+        _check_reports(reports_of(self.headers, level=self.level), self.limits)
         object.__setattr__(self, "proxies", TrustedProxies.of(self.trusted_proxies))
         if self.forwarded_certificates is not None:
             self._check_forwarding(self.forwarded_certificates)
@@ -193,7 +195,7 @@ class SecurityPolicy:
         """Every control that was weakened on purpose, from every part that says so."""
         parts = (getattr(self, one.name) for one in fields(self) if one.init)
         found = (waiver for part in parts for waiver in getattr(part, "waivers", ()))
-        by_prefix = (one.waiver for one in self.headers_by_prefix.values() if one.waiver is not None)
+        by_prefix = (waiver for one in self.headers_by_prefix.values() for waiver in one.waivers)
         return (*found, *header_waivers(self.headers), *by_prefix)
 
     @property
@@ -213,6 +215,36 @@ class SecurityPolicy:
             return self.cross_origin.dangerously_accept_requests is None
         # Browsers put cookies and client certificates on a request by themselves, access tokens never.
         return self.preset != "api" or self.client_certificates is not None
+
+    def explain(
+        self,
+        path: str,
+        method: str = "GET",
+        *,
+        content_type: str | None = None,
+        sent: Sequence[tuple[str, str]] = (),
+        status: int = 200,
+        nonce: bool = False,
+    ) -> Explanation:
+        """Return the headers of a path over TLS, who set each, which requirements they meet, and what is asked there.
+
+        A policy knows prefixes and no routes: `asvs_middleware.rehearsal.explain(app, path)` adds those of an app.
+
+        Args:
+            path: such as `/orders/1`, decoded.
+            method: the request method.
+            content_type: what is assumed of the response: HTML, and JSON where the preset is `api`.
+            sent: other fields that an endpoint sets itself.
+            status: of the response.
+            nonce: whether the page asks for a nonce.
+
+        Raises:
+            ConfigurationError: an argument could be in no request or response, or the headers cannot be sent.
+        """
+        return explained(
+            self,
+            Assumed(path=path, method=method, status=status, content_type=content_type, sent=sent, nonce=nonce),
+        )
 
     def _check_forwarding(self, forwarded: ForwardedCertificates) -> None:
         if self.client_certificates is None:
@@ -245,6 +277,14 @@ def _check_preload(hsts: HSTSPolicy | None, hosts: Sequence[str]) -> None:
         raise ConfigurationError(
             f"HSTSPolicy(preload=Preload(domain={domain!r})) names a domain that none of the hosts belongs to.",
             fix="Name the registrable domain of the hosts, or drop preload.",
+        )
+
+
+def _check_reports(reports: Reports | None, limits: Limits) -> None:
+    if reports is not None and reports.path is not None and "POST" not in limits.methods:
+        raise ConfigurationError(
+            f"Browsers send their reports to {reports.path} with POST, which Limits(methods=...) refuses.",
+            fix='Add "POST" to it, or name a collector elsewhere: HeadersPolicy(reports=Reports(url="https://...")).',
         )
 
 

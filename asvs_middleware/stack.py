@@ -192,8 +192,11 @@ class Stack:
     def entries(self) -> list[RouteEntry]:
         """Return every route with what guards it and why it cannot be let start; an app without routes is one."""
         policy = self.policy
+        reports = reports_of(policy.headers, level=policy.level)
         for app in applications(self.app):
-            place_documentation(app, docs=policy.docs, by_certificate=policy.client_certificates is not None)
+            place_documentation(
+                app, docs=policy.docs, by_certificate=policy.client_certificates is not None, reports=reports
+            )
         return judged(
             walk(self.app),
             prefixes=policy.prefix_marks,

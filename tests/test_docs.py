@@ -125,12 +125,33 @@ def names(cell: str) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in, with a development PKI in `certs/`."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to be in, with a development PKI in `certs/`; what is imported from it is forgotten after."""
     write_development_pki(tmp_path / "certs", at=datetime.now(UTC))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+    with forgetting(tmp_path):
+        yield tmp_path
+
+
+@contextmanager
+def forgetting(folder: Path) -> Iterator[None]:
+    """Forget at the end what was imported from a folder: the `main` of one page is not the next test's."""
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            if folder in Path(getattr(module, "__file__", None) or "/").parents:
+                del sys.modules[name]
+
+
+def test_what_a_page_imports_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever order the tests run in."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_one_page.py").touch()
+    with forgetting(tmp_path):
+        import_module("of_one_page")
+    assert "of_one_page" not in sys.modules
 
 
 def write_files(page: Path, folder: Path) -> list[str]:

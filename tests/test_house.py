@@ -24,6 +24,7 @@ FLOORS = (
     ("events", "waivers", "headers"),
     ("connection", "certificates", "tokens"),
     ("tls", "access", "middleware"),
+    ("evidence",),
     ("policy", "outbound"),
     ("stack",),
     ("server", "audit", "rehearsal"),

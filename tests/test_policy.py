@@ -14,7 +14,8 @@ from asvs_middleware import (
     SecurityPolicy,
     Tokens,
 )
-from asvs_middleware.headers import Preload
+from asvs_middleware.headers import Preload, Reports
+from asvs_middleware.middleware import Limits
 
 HOSTS = ["api.example.com"]
 TOKENS = Tokens("https://idp.example.com", audience="https://api.example.com")
@@ -136,6 +137,26 @@ class TestHeaders:
         with pytest.raises(ConfigurationError, match="lacks object-src 'none'"):
             SecurityPolicy.web(hosts=HOSTS, headers=HeadersPolicy(csp=csp))
         SecurityPolicy.web(hosts=HOSTS, level=1, headers=HeadersPolicy(csp=csp))
+
+
+@pytest.mark.parametrize(
+    ("choices", "refused"),
+    [
+        pytest.param({"headers": HeadersPolicy(reports=Reports())}, True, id="a place of ours"),
+        pytest.param({"level": 3}, True, id="the one of level 3"),
+        pytest.param({"headers": HeadersPolicy(reports=Reports(url="https://c.example/r"))}, False, id="elsewhere"),
+        pytest.param({}, False, id="none"),
+    ],
+)
+def test_reports_that_could_not_come(choices: Any, refused: bool) -> None:
+    """v5.0.0-3.4.7: browsers send them with POST, so that the methods have to hold it; they hold it unless told."""
+    SecurityPolicy.web(hosts=["api.example.com"], **choices)
+    limits = Limits(methods=["GET", "HEAD"])
+    if not refused:
+        SecurityPolicy.web(hosts=["api.example.com"], limits=limits, **choices)
+        return
+    with pytest.raises(ConfigurationError, match=r'/\.well-known/reports with POST.*Add "POST" to it'):
+        SecurityPolicy.web(hosts=["api.example.com"], limits=limits, **choices)
 
 
 def test_changed_copy_is_checked_again() -> None:

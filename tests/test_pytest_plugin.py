@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import fastapi
 import pytest
+
+from asvs_middleware import rehearsal
+from asvs_middleware.server import pki
 
 pytest_plugins = ["pytester"]
 
@@ -72,6 +76,18 @@ def test_good(asvs):
     assert asvs.post("/batch", certificate=certificate).json() == "done"
     assert asvs.get("/orders", token=asvs.token(expires_in=-60)).status_code == 401
 """
+
+
+@pytest.fixture(autouse=True)
+def no_modules_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In process the inner run finds what the outer one imported, and what it imports itself is forgotten after it.
+
+    So a `main` of another test is hidden from it, and compiled modules, which come but once, are loaded before it.
+    """
+    assert {one.__name__ for one in (fastapi, pki, rehearsal)} <= set(sys.modules)
+    for name in ("main", "needs"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
 
 USES_THE_FIXTURE = "def test_it(asvs): asvs.assert_guarded()"
 

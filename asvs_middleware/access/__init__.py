@@ -7,8 +7,9 @@ from .decorators import public, sensitive
 from .documentation import Documentation, place_documentation
 from .enforce import backstop, before_body, before_start, nothing_to_guard
 from .guard import Guard
+from .lookup import entry_at
 from .marks import Marking, Public, Sensitive
-from .matrix import rendered
+from .matrix import needs_of, rendered, set_by
 from .openapi import described, publish
 from .prefixes import PrefixMarks, by_path
 from .routers import watch
@@ -30,7 +31,9 @@ __all__ = [
     "before_start",
     "by_path",
     "described",
+    "entry_at",
     "judged",
+    "needs_of",
     "nothing_to_guard",
     "place_documentation",
     "public",
@@ -38,6 +41,7 @@ __all__ = [
     "refuse_problems",
     "rendered",
     "sensitive",
+    "set_by",
     "waived_by",
     "walk",
     "watch",

@@ -3,31 +3,26 @@
 v5.0.0-8.2.1, v5.0.0-16.5.3. The same judgement, without the refusal, is what `asvs routes` prints.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Final
-
-from starlette.convertors import CONVERTOR_TYPES
 
 from ..errors import ConfigurationError
 from .covers import contradiction
 from .enforce import name_of
+from .lookup import BELOW, answered, pattern
 from .marks import Place, Public, Sensitive
 from .prefixes import ANY, PrefixMarks, Waived
 from .routes import OWN_POLICY, RouteEntry
 
 _SHOWN: Final = 10
-_BELOW: Final = "/*"
-_PARAMETER: Final = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::([a-zA-Z_][a-zA-Z0-9_]*))?}")
 
 
 def judged(
     entries: Iterable[RouteEntry], *, prefixes: PrefixMarks, deny_unmarked: bool, tokens: bool, certificates: bool
 ) -> list[RouteEntry]:
     """Return the entries with the marks of their prefixes, and with why each cannot be let start."""
-    placed = [replace(one, covers=(*prefixes.covers(_bare(one.path)), *one.covers)) for one in entries]
+    placed = [replace(one, covers=(*prefixes.covers(one.path.removesuffix(BELOW)), *one.covers)) for one in entries]
     return [
         replace(
             one,
@@ -65,7 +60,7 @@ def waived_by(entries: Iterable[RouteEntry]) -> Waived:
         (one.path, method): one.own.overrides
         for one in entries
         if isinstance(one.own, Public) and one.own.overrides
-        for method in _answered(one)
+        for method in answered(one)
     }
 
 
@@ -77,7 +72,7 @@ def _waiver(one: RouteEntry, entries: Sequence[RouteEntry]) -> str:
     """Say why a waiver could open more than its own route: the layer goes by the path, before it is routed."""
     if not (isinstance(one.own, Public) and one.own.overrides):
         return ""
-    if "{" in one.path or one.path.endswith(_BELOW):
+    if "{" in one.path or one.path.endswith(BELOW):
         return "overrides a mark for more than one path: only a route whose path is written out can"
     for other in entries:
         if other is not one and _answers(other, one) and not _overrides(other, one.own.overrides):
@@ -86,36 +81,14 @@ def _waiver(one: RouteEntry, entries: Sequence[RouteEntry]) -> str:
 
 
 def _answers(other: RouteEntry, one: RouteEntry) -> bool:
-    mine, theirs = set(_answered(one)), set(_answered(other))
+    mine, theirs = set(answered(one)), set(answered(other))
     if ANY not in mine | theirs and mine.isdisjoint(theirs):
         return False
-    return _pattern(other.path).fullmatch(one.path) is not None
-
-
-@cache
-def _pattern(path: str) -> re.Pattern[str]:
-    """Return what a route's path matches. Starlette compiles no path with one name twice; mounts may make one."""
-    parts, at = list[str](), 0
-    for parameter in _PARAMETER.finditer(path):
-        parts += [re.escape(path[at : parameter.start()]), f"(?:{CONVERTOR_TYPES[parameter[1] or 'str'].regex})"]
-        at = parameter.end()
-    rest = path[at:]
-    parts.append(f"{re.escape(_bare(rest))}/.*" if rest.endswith(_BELOW) else re.escape(rest))
-    return re.compile("".join(parts), re.DOTALL)
+    return pattern(other.path).fullmatch(one.path) is not None
 
 
 def _overrides(other: RouteEntry, places: frozenset[Place]) -> bool:
     return isinstance(other.own, Public) and other.own.overrides >= places
-
-
-def _answered(one: RouteEntry) -> tuple[str, ...]:
-    """Return the methods a route answers; a class answers HEAD with `get`."""
-    by_class = isinstance(getattr(one.route, "endpoint", None), type)
-    return (*one.methods, "HEAD") if by_class and one.methods == ("GET",) else one.methods
-
-
-def _bare(path: str) -> str:
-    return path.removesuffix(_BELOW)
 
 
 def _means(marks: Iterable[Sensitive], *, tokens: bool, certificates: bool) -> str:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from ..connection.exchange import exchange_of
 from ..headers.csp import NONCE, ContentSecurityPolicy, render_around_nonce
+from ..headers.reporting import Reports, reported
 from .decorators import public, sensitive
 from .marks import mark_of
 
@@ -34,13 +35,14 @@ _PLAIN: Final = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 _FONTS: Final = re.compile(rb"<link href=\"https://fonts\.googleapis\.com[^>]*>")
 
 
-def place_documentation(app: Any, *, docs: Documentation, by_certificate: bool) -> None:
+def place_documentation(app: Any, *, docs: Documentation, by_certificate: bool, reports: Reports | None = None) -> None:
     """Take FastAPI's documentation routes out of an app, or put guarded ones in their place.
 
     Args:
         app: a FastAPI app; any other is left alone.
         docs: what to do with them.
         by_certificate: what `sensitive` asks for: a client certificate, which browsers can show, or a token.
+        reports: where browsers report what the policy of a page blocked (v5.0.0-3.4.7); None for nowhere.
     """
     for index, route in reversed(list(_documentation_routes(app))):
         if docs == "off":
@@ -48,7 +50,7 @@ def place_documentation(app: Any, *, docs: Documentation, by_certificate: bool) 
             continue
         mark = sensitive(client_certificate=by_certificate) if docs == "sensitive" else public(reason=_REASON)
         is_page = route.path != app.openapi_url
-        endpoint = _page(route.endpoint, f"{route.path}/assets") if is_page else route.endpoint
+        endpoint = _page(route.endpoint, f"{route.path}/assets", reports) if is_page else route.endpoint
         guarded = [Route(route.path, mark(endpoint), include_in_schema=False, name=route.name)]
         if is_page and _folder() is not None:
             guarded.append(Route(f"{route.path}/assets/{{name}}", mark(_asset_endpoint()), include_in_schema=False))
@@ -68,7 +70,7 @@ def _documentation_routes(app: Any) -> Iterator[tuple[int, Route]]:
             yield index, route
 
 
-def _page(original: Page, assets: str) -> Page:
+def _page(original: Page, assets: str, reports: Reports | None) -> Page:
     async def documentation(request: Request) -> Response:
         root = str(request.scope.get("root_path", "")).rstrip("/")
         if not _PLAIN.fullmatch(root):  # It goes into the page, and below Mount("/{name}") the caller writes it.
@@ -77,7 +79,9 @@ def _page(original: Page, assets: str) -> Page:
         exchange = exchange_of(request.scope)
         nonce = exchange.make_nonce() if exchange is not None else ""
         body = _prepared(bytes(response.body), nonce=nonce, assets=f"{root}{assets}")
-        return HTMLResponse(body, headers={"content-security-policy": _policy(nonce, redoc=b"<redoc" in body)})
+        policy = _policy(redoc=b"<redoc" in body)
+        sent = policy if reports is None else reported(policy, reports)
+        return HTMLResponse(body, headers={"content-security-policy": nonce.join(render_around_nonce(sent))})
 
     return documentation
 
@@ -90,10 +94,10 @@ def _prepared(html: bytes, *, nonce: str, assets: str) -> bytes:
     return _TAG.sub(rb'<\1 nonce="' + nonce.encode() + b'"', html)
 
 
-def _policy(nonce: str, *, redoc: bool) -> str:
+def _policy(*, redoc: bool) -> ContentSecurityPolicy:
     """Return the policy of one page. ReDoc writes its own style elements, which cannot carry a nonce."""
     images = ["'self'", "data:"] + ([] if _folder() is not None else ["https://fastapi.tiangolo.com"])
-    policy = ContentSecurityPolicy(
+    return ContentSecurityPolicy(
         {
             "default-src": ["'none'"],
             "script-src": [NONCE],
@@ -108,7 +112,6 @@ def _policy(nonce: str, *, redoc: bool) -> str:
             "frame-ancestors": ["'none'"],
         }
     )
-    return nonce.join(render_around_nonce(policy))
 
 
 def _asset_endpoint() -> Callable[[Request], Awaitable[Response]]:

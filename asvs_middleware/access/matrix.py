@@ -76,7 +76,13 @@ _STYLES: Final[dict[str, _Style]] = {"text": _text, "json": _json, "md": _markdo
 
 
 def _row(entry: RouteEntry) -> tuple[str, str, str, str, str]:
-    return (" ".join(entry.methods), _shown(entry.path), _needs(entry), _set_by(entry), _shown(name_of(entry.endpoint)))
+    return (
+        " ".join(entry.methods),
+        _shown(entry.path),
+        needs_of(entry),
+        set_by(entry),
+        _shown(name_of(entry.endpoint)),
+    )
 
 
 def _data(entry: RouteEntry) -> dict[str, Any]:
@@ -122,7 +128,8 @@ def _access(entry: RouteEntry) -> str:
     return "unmarked" if entry.mark is None else "public"
 
 
-def _needs(entry: RouteEntry) -> str:
+def needs_of(entry: RouteEntry) -> str:
+    """Return what has to be proved on a route, in words."""
     mark = entry.mark
     if isinstance(mark, Public):
         return _shown(mark.reason if mark is OWN_POLICY else f"public: {mark.reason}")
@@ -142,7 +149,8 @@ def _duration(age: timedelta) -> str:
     return f"{age.total_seconds():g} s"
 
 
-def _set_by(entry: RouteEntry) -> str:
+def set_by(entry: RouteEntry) -> str:
+    """Return where the marks stand that a route comes to, in words."""
     told = ", ".join(_sources(entry)) or "-"
     waived = sorted(entry.mark.overrides) if isinstance(entry.mark, Public) else []
     return f"{told}, over the {' and '.join(waived)}" if waived else told

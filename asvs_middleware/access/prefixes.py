@@ -6,6 +6,7 @@ in an app that uses neither.
 """
 
 from collections.abc import Container, Mapping
+from posixpath import normpath
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -88,11 +89,24 @@ def by_path(app: ASGIApp, prefixes: PrefixMarks, waived: Waived) -> ASGIApp:
         if path is not below:
             # A proxy that does not take root_path off, or puts it on twice: the mark holds for either reading.
             marks = (*(marks or ()), *(prefixes.marks(path) or ()))
+        if "//" in path or "/." in path or "\\" in path:
+            # An app that serves files reads another path than the router: the mark holds for that one too.
+            for one in (below, path):
+                marks = (*(marks or ()), *(prefixes.marks(as_a_file(one)) or ()))
         if not marks or (exchange is not None and exchange.refusal is None and _held(marks, exchange.proofs)):
             return app(scope, receive, send)
         return _after(marks, app, scope, receive, send)
 
     return guarded
+
+
+def as_a_file(path: str) -> str:
+    r"""Return the path as an app reads it that serves files: one slash for several, dot segments resolved.
+
+    >>> as_a_file("/files//a/../private/./x"), as_a_file("/files\\private")
+    ('/files/private/x', '/files/private')
+    """
+    return normpath(f"/{path}".replace("\\", "/")).replace("//", "/")
 
 
 def path_below(scope: Mapping[str, Any]) -> str:

@@ -6,10 +6,12 @@ request's own. Every policy is checked when it is made, one made for a single re
 directive (`;`), its policy (`,`) or its field. csp_grammar.py has what may stand where.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..errors import ConfigurationError
 from ..names import known
 from .csp_grammar import DIRECTIVES, FALLBACKS, NONCE, STYLE_NONCE, check
 
@@ -71,8 +73,31 @@ class ContentSecurityPolicy:
             merged[name] = list(dict.fromkeys([*(one for one in before if one != "'none'" or not sources), *sources]))
         return ContentSecurityPolicy(merged)
 
+    def value(self, *, nonce: str | None = None, style_nonce: str | None = None) -> str:
+        """Return the field value, for a policy that is made for one request and set on its response.
+
+        Args:
+            nonce: that of the response, `csp_nonce(request)`, which takes the place of NONCE.
+            style_nonce: the one for style sheets, `csp_nonce(request, "style")`, for STYLE_NONCE.
+
+        Raises:
+            ConfigurationError: a nonce is no base64 text.
+
+        >>> ContentSecurityPolicy({"script-src": [NONCE]}).value(nonce="R4nd0m")
+        "script-src 'nonce-R4nd0m'"
+        """
+        given = {NONCE: nonce, STYLE_NONCE: style_nonce}
+        return _marked(self, {name: _plain(one) for name, one in given.items() if one is not None})
+
 
 _WHERE = "Content-Security-Policy"
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
+
+
+def _plain(nonce: object) -> str:
+    if isinstance(nonce, str) and _BASE64.match(nonce):
+        return nonce
+    raise ConfigurationError("A nonce is no base64 text.", fix="Give csp_nonce(request), or leave it out.")
 
 
 def render(policy: ContentSecurityPolicy) -> str:

@@ -1,6 +1,6 @@
 """The fields of a preset that are the same on every response, family by family, in the order they are sent."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final, Literal
 
 from ..errors import ConfigurationError
@@ -23,7 +23,13 @@ _ISOLATION: Final[dict[Preset, Isolation]] = {
 
 
 def fixed(
-    preset: Preset, policy: HeadersPolicy, csp: ContentSecurityPolicy, reports: Reports | None, *, level: int
+    preset: Preset,
+    policy: HeadersPolicy,
+    csp: ContentSecurityPolicy,
+    reports: Reports | None,
+    *,
+    level: int,
+    waived: Container[str] = frozenset(),
 ) -> tuple[tuple[bytes, bytes], ...]:
     """Return the fields as bytes.
 
@@ -33,25 +39,24 @@ def fixed(
         csp: the enforced Content-Security-Policy, which X-Frame-Options follows.
         reports: where violations go.
         level: the ASVS level.
+        waived: ids of requirements that the choices may miss.
 
     Raises:
         ConfigurationError: a choice misses the level, or a trial has no place for its reports.
     """
-    pairs = [
-        (name.encode("ascii"), value.encode("ascii")) for name, value in _texts(preset, policy, csp, reports, level)
-    ]
+    check_referrer(_referrer(preset, policy), level, waived=waived)
+    isolation.check_level(isolation_of(preset, policy), level=level, waived=waived)
+    pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in _texts(preset, policy, csp, reports)]
     return (*pairs, *profiles.further(policy))
 
 
 def _texts(
-    preset: Preset, policy: HeadersPolicy, csp: ContentSecurityPolicy, reports: Reports | None, level: int
+    preset: Preset, policy: HeadersPolicy, csp: ContentSecurityPolicy, reports: Reports | None
 ) -> Iterator[Text]:
     yield "x-content-type-options", "nosniff"  # v4.0.3-14.4.4, v5.0.0-3.4.4
-    chosen_referrer = referrer.render(policy.referrer or _REFERRER[preset])
-    check_referrer(chosen_referrer, level)
-    yield "referrer-policy", chosen_referrer
+    yield "referrer-policy", _referrer(preset, policy)
     yield "permissions-policy", _permissions(policy)
-    yield from _isolation(preset, policy, reports, level)
+    yield from _isolation(preset, policy, reports)
     if preset == "web" or policy.profile == "oshp":
         framed = framing.render(csp)
         if framed is not None:
@@ -69,17 +74,20 @@ def _texts(
         yield "content-disposition", content_type.attachment(policy.attachment)
 
 
+def _referrer(preset: Preset, policy: HeadersPolicy) -> str:
+    return referrer.render(policy.referrer or _REFERRER[preset])
+
+
 def _permissions(policy: HeadersPolicy) -> str:
     if policy.profile == "oshp" and not policy.permissions:
         return profiles.OSHP_PERMISSIONS
     return permissions.render(policy.permissions)
 
 
-def _isolation(preset: Preset, policy: HeadersPolicy, reports: Reports | None, level: int) -> list[Text]:
+def _isolation(preset: Preset, policy: HeadersPolicy, reports: Reports | None) -> list[Text]:
     chosen = isolation_of(preset, policy)
     if chosen.needs_reports and reports is None:
         raise trial_without_reports("Isolation(..._report_only=...)")
-    isolation.check_level(chosen, level=level)
     # The suite of `oshp` compares whole values.
     named = reports is not None and (policy.profile != "oshp" or chosen.needs_reports)
     return isolation.render(chosen, endpoint=ENDPOINT if named else None)

@@ -5,6 +5,7 @@ v5.0.0-3.5.8 (level 3) accepts a strict Cross-Origin-Resource-Policy. HTML secti
 COEP is where sites break (images, widgets, a CDN), so it and COOP can be sent report-only first.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -90,20 +91,20 @@ def render(policy: Isolation, *, endpoint: str | None = None) -> list[tuple[str,
     return [(name, f"{value}{tail}") for name, value, tail in fields if value is not None]
 
 
-def check_level(policy: Isolation, *, level: int) -> None:
-    """Refuse what misses the level: v5.0.0-3.4.8 and v5.0.0-3.5.8 at level 3.
+def check_level(policy: Isolation, *, level: int, waived: Container[str] = frozenset()) -> None:
+    """Refuse what misses the level: v5.0.0-3.4.8 and v5.0.0-3.5.8 at level 3, where they are not waived.
 
     Raises:
         ConfigurationError: the opener policy keeps nobody out, or every origin may load our answers.
     """
     if level < 3:
         return
-    if policy.opener not in {"same-origin", "same-origin-allow-popups"}:
+    if "v5.0.0-3.4.8" not in waived and policy.opener not in {"same-origin", "same-origin-allow-popups"}:
         raise ConfigurationError(
             f"Isolation(opener={policy.opener!r}) keeps no opener out; v5.0.0-3.4.8 asks for it at level {level}.",
             fix='Use "same-origin" or "same-origin-allow-popups", or state level=2.',
         )
-    if policy.resource not in {"same-origin", "same-site"}:
+    if "v5.0.0-3.5.8" not in waived and policy.resource not in {"same-origin", "same-site"}:
         raise ConfigurationError(
             f"Isolation(resource={policy.resource!r}) lets every origin load what is served; v5.0.0-3.5.8 forbids it "
             f"at level {level}.",

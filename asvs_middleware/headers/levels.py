@@ -1,7 +1,7 @@
 """What a level asks of the headers: a policy that misses it stops the start-up. v5.0.0-3.4.1, 3.4.3, 3.4.5 to 3.4.7."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from ..errors import ConfigurationError
@@ -16,14 +16,31 @@ _ANYWHERE: Final = re.compile(
 _HARMLESS: Final = frozenset({"'report-sample'", "'strict-dynamic'", "'wasm-unsafe-eval'", "'unsafe-hashes'"})
 
 
-def check_csp(policy: ContentSecurityPolicy, level: int) -> None:
+def check_csp(policy: ContentSecurityPolicy, level: int, *, waived: Container[str] = frozenset()) -> None:
     """Refuse a policy without what v5.0.0-3.4.3, v5.0.0-3.4.6 and v5.0.0-3.4.7 ask for at the level.
+
+    Args:
+        policy: what would be sent.
+        level: the ASVS level.
+        waived: ids of requirements it may miss.
 
     Raises:
         ConfigurationError: a directive is missing or too wide.
     """
     if level < 2:
         return
+    if "v5.0.0-3.4.3" not in waived:
+        _check_loading(policy, level)
+    if "v5.0.0-3.4.6" not in waived:
+        _check_framing(policy, level)
+    if level >= 3 and "v5.0.0-3.4.7" not in waived and not reports_to_somewhere(policy):
+        raise ConfigurationError(
+            "The Content-Security-Policy names no place for reports, which v5.0.0-3.4.7 asks for at level 3.",
+            fix="Set reports=Reports(), or state level=2.",
+        )
+
+
+def _check_loading(policy: ContentSecurityPolicy, level: int) -> None:
     for directive in ("object-src", "base-uri"):
         if list(policy.directives.get(directive, ())) != ["'none'"]:
             raise ConfigurationError(
@@ -39,6 +56,9 @@ def check_csp(policy: ContentSecurityPolicy, level: int) -> None:
         _check_scripts(directive, policy.directives.get(directive, ()), level)
     if "script-src" not in policy.directives:
         _check_scripts("default-src", policy.directives["default-src"], level)
+
+
+def _check_framing(policy: ContentSecurityPolicy, level: int) -> None:
     if any(_ANYWHERE.match(source) for source in policy.directives.get("frame-ancestors", ())):
         raise ConfigurationError(
             f"The Content-Security-Policy's frame-ancestors lets any site frame a page; v5.0.0-3.4.6, level {level}.",
@@ -48,11 +68,6 @@ def check_csp(policy: ContentSecurityPolicy, level: int) -> None:
         raise ConfigurationError(
             f"The Content-Security-Policy lacks frame-ancestors, which v5.0.0-3.4.6 asks for at level {level}.",
             fix="Add frame-ancestors: [\"'none'\"], or the origins that may frame the pages.",
-        )
-    if level >= 3 and not reports_to_somewhere(policy):
-        raise ConfigurationError(
-            "The Content-Security-Policy names no place for reports, which v5.0.0-3.4.7 asks for at level 3.",
-            fix="Set reports=Reports(), or state level=2.",
         )
 
 
@@ -89,13 +104,13 @@ def check_hsts(policy: HSTSPolicy, level: int) -> None:
         )
 
 
-def check_referrer(policy: str, level: int) -> None:
-    """Refuse what sends whole addresses to other sites from level 2: v5.0.0-3.4.5.
+def check_referrer(policy: str, level: int, *, waived: Container[str] = frozenset()) -> None:
+    """Refuse what sends whole addresses to other sites from level 2, where it is not waived: v5.0.0-3.4.5.
 
     Raises:
         ConfigurationError: it does.
     """
-    if level >= 2 and policy in {"unsafe-url", "no-referrer-when-downgrade"}:
+    if level >= 2 and "v5.0.0-3.4.5" not in waived and policy in {"unsafe-url", "no-referrer-when-downgrade"}:
         raise ConfigurationError(
             f"Referrer-Policy {policy} sends paths and queries to other sites; v5.0.0-3.4.5 forbids it at level "
             f"{level}.",

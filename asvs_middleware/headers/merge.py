@@ -4,7 +4,8 @@ The app's own value wins, because it knows the response. Two fields are lists wh
 other and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section
 5.2) where a proof or a nonce was needed. A Content-Security-Policy is no list to merge: a second one narrows the
 first, which breaks the page, so that the app's own stands alone unless the field is locked
-(middleware/response/rewrite.py).
+(middleware/response/rewrite.py). Several lines of one field become one: of two that contradict each other browsers take
+the first, the last or neither.
 """
 
 import re
@@ -26,6 +27,20 @@ _SHARED: Final = frozenset({b"public", b"s-maxage", b"proxy-revalidate", b"must-
 _KEPT_FROM_SHARED: Final = frozenset({b"private", b"no-store"})
 
 
+_LISTS: Final = frozenset({
+    b"cache-control", b"content-security-policy", b"content-security-policy-report-only", b"document-policy",
+    b"integrity-policy", b"integrity-policy-report-only", b"referrer-policy", b"reporting-endpoints",
+})  # fmt: skip
+"""Fields whose lines are one list (RFC 9110 section 5.3), and mean the same in one line."""
+
+_SINGLE: Final = frozenset({
+    b"content-disposition", b"cross-origin-embedder-policy", b"cross-origin-embedder-policy-report-only",
+    b"cross-origin-opener-policy", b"cross-origin-opener-policy-report-only", b"cross-origin-resource-policy",
+    b"origin-agent-cluster", b"strict-transport-security", b"x-content-type-options", b"x-frame-options",
+})  # fmt: skip
+"""Fields with one value. Sent twice, even the same one twice, most of them count as not sent."""
+
+
 def merged(theirs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
     """Return the app's fields, then those of ours it does not set; a field both set is there as its rule says.
 
@@ -33,7 +48,7 @@ def merged(theirs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
     [(b'X-Frame-Options', b'SAMEORIGIN')]
     """
     present = {name.lower() for name, _ in theirs}
-    found = list(theirs)
+    found = list(theirs) if len(present) == len(theirs) else _each_once(theirs, ours)
     added = []
     for pair in ours:
         name, value = pair
@@ -72,6 +87,20 @@ def unshared(theirs: bytes, _ours: bytes) -> bytes:
         return theirs
     kept = [one for one in directives if one and one.partition(b"=")[0].rstrip().lower() not in _SHARED]
     return b", ".join([b"private", *kept])
+
+
+def _each_once(pairs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
+    """Return the app's fields with one line for each that is ours too; where its own contradict each other, ours."""
+    found = list(pairs)
+    for name, value in ours:
+        lines = [said.strip() for key, said in pairs if key.lower() == name]
+        if len(lines) < 2:
+            continue
+        if name in _LISTS:
+            found = list(_with_one(found, name, b", ".join(lines)))
+        elif name in _SINGLE:
+            found = list(_with_one(found, name, lines[0] if len(set(lines)) == 1 else value))
+    return found
 
 
 def _combined(pairs: list[Pair], name: bytes, ours: bytes, rule: Callable[[bytes, bytes], bytes]) -> list[Pair]:

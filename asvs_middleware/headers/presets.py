@@ -4,6 +4,7 @@ docs/explanation/defaults.md gives each default its reason. No header is sent th
 server checks and writes each of them on every response.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -56,26 +57,25 @@ class HeaderSet:
         return self.policies[0].around_nonce
 
 
-def header_set(preset: Preset, policy: HeadersPolicy, *, level: int, held_to: int | None = None) -> HeaderSet:
+def header_set(preset: Preset, policy: HeadersPolicy, *, level: int, waived: Container[str] = frozenset()) -> HeaderSet:
     """Render the headers of a preset.
 
     Args:
         preset: `api` or `web`.
         policy: what differs from the preset.
         level: the ASVS level (1, 2 or 3), whose values the preset takes.
-        held_to: the level that the choices have to meet: `level`, unless a waiver says otherwise.
+        waived: ids of requirements that the choices may miss; every other one of the level holds.
 
     Raises:
         ConfigurationError: a choice misses the level, or two do not go together.
     """
-    held_to = level if held_to is None else held_to
     policy = with_profile(policy)
     reports = reports_of(policy, level=level)
     enforced = _enforced(preset, policy, reports, level)
-    check_csp(enforced, held_to)
+    check_csp(enforced, level, waived=waived)
     trial = _trial(policy, reports)
     return HeaderSet(
-        always=fixed(preset, policy, enforced, reports, level=held_to),
+        always=fixed(preset, policy, enforced, reports, level=level, waived=waived),
         hsts=_hsts(policy, level),
         policies=_fields(enforced, trial),
         in_clear=_fields(enforced.replace(upgrade_insecure_requests=None), trial),

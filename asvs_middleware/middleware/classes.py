@@ -18,6 +18,8 @@ from .gates.plaintext import plaintext_gate
 from .layer.fuse import fuse
 from .reports.collector import collecting, report_collector
 from .response.dress import Choice, undressed
+from .response.handshake import mending_handshakes
+from .response.rewrite import steps_of
 from .routes.header_routes import HeaderRoutes
 from .routes.route_headers import RouteHeaders
 from .routes.sets import Ground
@@ -54,6 +56,7 @@ class SecurityHeadersMiddleware:
         inner = _with_routes(app)
         dress = routes.start(inner)
         routes.compile(inner)  # Middleware is made when the app is called first: its routes are all there.
+        app = mending_handshakes(app, steps_of(chosen, level=level))
         reports = reports_of(chosen, level=level)
         if reports is not None and reports.path is not None:
             app = collecting(app, reports.path, report_collector())

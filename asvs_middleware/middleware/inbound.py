@@ -26,8 +26,9 @@ from .gates.probes import Probe, excusing_probes, probe_test, without_cookies
 from .gates.verdict import Gate
 from .gates.websocket_origin import websocket_gate
 from .response.dress import Dress
+from .response.handshake import mending_handshakes
 from .response.location import secure_locations
-from .response.rewrite import rewriting, varying
+from .response.rewrite import rewriting, steps_of, varying
 
 __all__ = ["CrossOriginRoutes", "Inbound", "inbound_app", "inbound_dress", "inbound_gates", "inbound_ordinary"]
 
@@ -123,5 +124,6 @@ def inbound_dress(policy: Inbound, dress: Dress) -> Dress:
 
 
 def inbound_app(policy: Inbound, app: ASGIApp) -> ASGIApp:
-    """Return the app with its bodies bounded, where limits say so."""
+    """Return the app with its bodies bounded and its handshakes mended, where the policy says so."""
+    app = mending_handshakes(app, steps_of(policy.headers, level=policy.level))
     return bounded_bodies(app, policy.limits) if policy.limits.bounds_bodies else app

@@ -3,11 +3,11 @@
 Used by the pytest plugin; `assert_headers` also works alone, on any response.
 """
 
+from ..evidence import Explanation, Finding, HeaderLine, findings
 from .authorities import Authorities, Authority, ClientCertificate
-from .explain import Explanation, HeaderLine, explain
+from .explain import explain
 from .guarded import GuardedRoutes
-from .headers import assert_headers, findings
-from .seen import Finding
+from .headers import assert_headers
 from .stage import Rehearsal, rehearse
 
 __all__ = [

@@ -6,7 +6,6 @@ Walked by access.walk, so nothing is judged twice; secured apps mounted inside a
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Final
 
 from starlette.convertors import CONVERTOR_TYPES
@@ -14,12 +13,12 @@ from starlette.routing import Host
 
 from ..access import Public, RouteEntry, applications, walk
 from ..access.enforce import name_of
+from ..access.lookup import BELOW, pattern
 from ..stack import Stack
 from .stand_in import own_stack, with_inner
 
 _PARAMETER: Final = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?}")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_BELOW: Final = "/*"
 
 # The first one a convertor accepts is taken. No value fits a narrower convertor than it must, so that `/{slug}` is
 # not answered by `/{number:int}`.
@@ -63,7 +62,7 @@ def entries_of(stack: Stack, *, prefix: str = "") -> Iterator[RouteEntry]:
         if inner is None or inner is stack:
             yield replace(entry, path=path)
         else:
-            yield from entries_of(inner, prefix=path.removesuffix(_BELOW))
+            yield from entries_of(inner, prefix=path.removesuffix(BELOW))
 
 
 def targets_of(stack: Stack, *, values: Mapping[str, str]) -> list[Target]:
@@ -105,8 +104,8 @@ def _targets(
 ) -> Iterator[Target]:
     written = hosts.get(id(entry.route))
     path, host, unfilled = entry.path, written, ""
-    if path.endswith(_BELOW):
-        path = path.removesuffix(_BELOW) + "/rehearsal"
+    if path.endswith(BELOW):
+        path = path.removesuffix(BELOW) + "/rehearsal"
     try:
         path, host = filled(path, values), None if written is None else filled(written, values)
     except LookupError as missing:
@@ -129,21 +128,9 @@ def _shadow(entry: RouteEntry, rivals: Sequence[RouteEntry], method: str, path: 
     if entry.mark is not None:
         return ""
     for rival in rivals:
-        if not {method, "*"}.isdisjoint(rival.methods) and _pattern(rival.path).fullmatch(path):
+        if not {method, "*"}.isdisjoint(rival.methods) and pattern(rival.path).fullmatch(path):
             return f"{rival.path} answers {path} first"
     return ""
-
-
-@cache
-def _pattern(path: str) -> re.Pattern[str]:
-    """Return what a route's path matches."""
-    below = path.endswith(_BELOW)
-    parts, at = [], 0
-    for match in _PARAMETER.finditer(path):
-        parts += [re.escape(path[at : match.start()]), f"(?:{_regex(match)})"]
-        at = match.end()
-    parts.append(re.escape(path[at:].removesuffix(_BELOW)) + "/.*" if below else re.escape(path[at:]))
-    return re.compile("".join(parts))
 
 
 def _regex(match: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 
 from asvs_middleware import ConfigurationError, SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access.routers import ask_first
@@ -587,3 +588,43 @@ async def test_a_route_in_two_routers(idp: Any, drive: Any) -> None:
     assert calls == []
     await drive(app, headers=idp.bearer("read"))
     assert calls == ["body"]
+
+
+SPELLINGS = [
+    pytest.param("/files/private/key", id="as it is"),
+    pytest.param("/files//private/key", id="two slashes"),
+    pytest.param("/files///private//key", id="many slashes"),
+    pytest.param("/files/./private/key", id="a dot"),
+    pytest.param("/files/open/../private/key", id="two dots"),
+    pytest.param("/files/open/..//./private/key", id="all of them"),
+    pytest.param("/files/private/../private/key", id="out and in again"),
+    pytest.param("/files/open/../private", id="the prefix without its slash"),
+    pytest.param("/files\\private\\key", id="backslashes, which Windows takes for slashes"),
+    pytest.param("/files/open/..\\private/key", id="one of them"),
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+@pytest.mark.parametrize("root", ["", "/api"])
+async def test_another_spelling_of_a_marked_path(path: str, root: str, tmp_path: Path, idp: Any, drive: Any) -> None:
+    """v5.0.0-8.2.1: an app that serves files resolves slashes and dots itself; the mark holds for what it reads.
+
+    A longer public prefix opens none of them either.
+    """
+    (tmp_path / "private").mkdir()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "private" / "key").write_text("secret")
+    (tmp_path / "open" / "page").write_text("open")
+    marks = {
+        "/files/private/": sensitive(scopes="files"),
+        "/files/open/": public(reason="files for everybody"),
+        "/other/": sensitive(scopes="other"),
+    }
+    app = FastAPI(openapi_url=None)
+    app.mount("/files", StaticFiles(directory=tmp_path))
+    policy = SecurityPolicy.web(hosts=["api.example.com"], tokens=idp.tokens(), marks=marks)
+    secure(app, policy)
+    assert (await drive(app, root + path, root_path=root)).status == 401
+    assert policy.explain(path).needs == "token files"
+    for let_in in ("/files/open/page", "/files/open/./page", "/files/other/../open/page"):
+        assert (await drive(app, root + let_in, root_path=root)).status == 200

@@ -109,6 +109,18 @@ async def test_pages_under_a_strict_policy(prefix: str, path: str, ask: Any) -> 
     assert (await ask(app, f"{prefix}{path}/assets/secrets.txt")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("level", "reported"), [pytest.param(2, False, id="level 2"), pytest.param(3, True, id="level 3, v5.0.0-3.4.7")]
+)
+@pytest.mark.parametrize("path", PAGES[:3])
+async def test_the_pages_name_a_place_for_reports(path: str, level: Any, reported: bool, ask: Any) -> None:
+    """Their own policy does what that of any other page does."""
+    app = secure(FastAPI(), policy(docs="public", level=level))
+    csp = (await ask(app, path)).headers["content-security-policy"]
+    assert csp.endswith("; report-to reports; report-uri /.well-known/reports") is reported
+    assert ("report-" in csp) is reported
+
+
 async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, ask: Any) -> None:
     """Without the assets the pages name their CDN, which the policy does not let in."""
     app = secure(FastAPI(), policy(docs="public"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.headers import NONCE, ContentSecurityPolicy
+from asvs_middleware.headers import NONCE, STYLE_NONCE, ContentSecurityPolicy
 from asvs_middleware.headers.csp import DIRECTIVES, render, render_around_nonce
 
 HASH = "'sha256-RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc='"
@@ -162,6 +162,34 @@ def test_a_policy_does_not_change_afterwards() -> None:
     assert render(policy) == "script-src 'self'"
     with pytest.raises(TypeError, match="does not support item assignment"):
         policy.directives["script-src"] = ["*"]  # type: ignore[index]
+
+
+BOTH = ContentSecurityPolicy({"script-src": [NONCE, "'strict-dynamic'"], "style-src": ["'self'", STYLE_NONCE]})
+
+
+@pytest.mark.parametrize(
+    ("nonces", "value"),
+    [
+        pytest.param({}, "script-src 'none'; style-src 'self'", id="none"),
+        pytest.param({"nonce": "R4+/_-=="}, "script-src 'nonce-R4+/_-==' 'strict-dynamic'; style-src 'self'", id="one"),
+        pytest.param(
+            {"nonce": "R4", "style_nonce": "S5"},
+            "script-src 'nonce-R4' 'strict-dynamic'; style-src 'self' 'nonce-S5'",
+            id="both",
+        ),
+    ],
+)
+def test_the_value_for_one_request(nonces: Any, value: str) -> None:
+    """What the layer would send for a response with these nonces."""
+    assert BOTH.value(**nonces) == value
+
+
+@pytest.mark.parametrize("name", ["nonce", "style_nonce"])
+@pytest.mark.parametrize("given", ["", "a b", "a'; script-src *", "R4\n", "a=b", b"R4", 4], ids=repr)
+def test_what_is_no_nonce(name: str, given: Any) -> None:
+    """It could end its source; it is refused, and not repeated."""
+    with pytest.raises(ConfigurationError, match=r"^A nonce is no base64 text\. Give csp_nonce"):
+        BOTH.value(**{name: given})
 
 
 Source = st.text(max_size=30) | st.text("aA.*:/-'\";, \n\0", max_size=12) | st.sampled_from([HASH, "'self'", NONCE])

@@ -89,3 +89,48 @@ def test_other_fields_are_the_app_s() -> None:
     theirs = [(b"X-Frame-Options", b"SAMEORIGIN"), (b"Cache-Control", b"public")]
     ours = [(b"x-frame-options", b"DENY"), (b"cache-control", b"no-cache"), (b"referrer-policy", b"no-referrer")]
     assert merged(theirs, ours) == [*theirs, (b"referrer-policy", b"no-referrer")]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "ours", "expected"),
+    [
+        pytest.param("X-Frame-Options", ["DENY", "DENY"], "SAMEORIGIN", "DENY", id="the same twice"),
+        pytest.param("x-frame-options", ["DENY", "SAMEORIGIN"], "DENY", "DENY", id="a contradiction"),
+        pytest.param("Cross-Origin-Opener-Policy", ["unsafe-none", "x"], "same-origin", "same-origin", id="another"),
+        pytest.param("strict-transport-security", ["max-age=1", "max-age=2"], "max-age=9", "max-age=9", id="two ages"),
+        pytest.param("content-security-policy", ["a 'self'", "b 'none'"], "c", "a 'self', b 'none'", id="two policies"),
+        pytest.param("referrer-policy", ["no-referrer", "origin"], "same-origin", "no-referrer, origin", id="a list"),
+        pytest.param("cache-control", ["public", "max-age=6 "], "no-cache", "public, max-age=6", id="directives"),
+        pytest.param("cache-control", ["public", "max-age=6"], "private, no-store", "private, max-age=6", id="a proof"),
+    ],
+)
+def test_several_lines_become_one(name: str, lines: list[str], ours: str, expected: str) -> None:
+    """Where the first stood: a list keeps all its members, and what the app contradicts itself about is ours."""
+    pairs = [
+        (b"a", b"1"),
+        *((name.encode(), one.encode()) for one in lines),
+        (b"set-cookie", b"x"),
+        (b"set-cookie", b"y"),
+    ]
+    found = merged(pairs, [(name.lower().encode(), ours.encode())])
+    assert found == [(b"a", b"1"), (name.lower().encode(), expected.encode()), *pairs[-2:]]
+
+
+def test_lines_of_what_is_not_ours() -> None:
+    """They are the app's affair, and nobody here knows what they mean."""
+    theirs = [(b"x-own", b"1"), (b"x-own", b"2"), (b"cross-origin-opener-policy", b"x"), (b"x-frame-options", b"y")]
+    assert merged([*theirs, theirs[2]], [(b"x-own", b"3"), (b"x-frame-options", b"DENY")]) == [*theirs, theirs[2]]
+
+
+_NAMES = st.sampled_from([b"x-frame-options", b"X-Frame-Options", b"cache-control", b"referrer-policy", b"a", b"A"])
+
+
+@given(st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6))
+def test_any_fields(theirs: list[tuple[bytes, bytes]]) -> None:
+    """What is ours goes out once; everything else as it came and in its order; twice is as good as once."""
+    ours = [(b"x-frame-options", b"DENY"), (b"cache-control", b"no-cache"), (b"referrer-policy", b"no-referrer")]
+    found = merged(theirs, ours)
+    for name, _ in ours:
+        assert [key.lower() for key, _ in found].count(name) == 1
+    assert [pair for pair in found if pair[0] in {b"a", b"A"}] == [pair for pair in theirs if pair[0] in {b"a", b"A"}]
+    assert merged(found, ours) == found

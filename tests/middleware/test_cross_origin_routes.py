@@ -11,9 +11,10 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 
+from asvs_middleware import SecurityPolicy, secure
 from asvs_middleware.access import applications, walk
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.middleware import cross_origin, dangerously_cross_origin
+from asvs_middleware.middleware import CrossOrigin, cross_origin, dangerously_cross_origin
 from asvs_middleware.middleware.gates.cross_origin_routes import CrossOriginRoutes, cross_origin_mark
 from asvs_middleware.middleware.gates.origins import Origin
 
@@ -184,7 +185,40 @@ def test_everybody() -> None:
     mark = cross_origin_mark(opened)
     assert mark is not None
     assert mark.waiver is not None
+    assert not mark.allows(None, "POST")
     assert (mark.waiver.control, mark.waiver.expires) == ("@dangerously_cross_origin", until)
+
+
+LOADED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "fields", "status"),
+    [
+        pytest.param("/logo", "GET", {}, 200, id="an image a page of another site shows"),
+        pytest.param("/logo", "HEAD", {}, 200, id="its head"),
+        pytest.param("/logo", "GET", {"origin": "https://evil.example"}, 200, id="with an origin"),
+        pytest.param("/logo", "GET", {"origin": "null"}, 200, id="from a sandbox"),
+        pytest.param("/logo", "POST", {}, 403, id="what may change something"),
+        pytest.param("/logo", "POST", {"origin": "https://evil.example"}, 403, id="the same with an origin"),
+        pytest.param("/both", "GET", {}, 200, id="with partners: loaded by all"),
+        pytest.param("/both", "POST", {"origin": "https://partner.example"}, 200, id="with partners: sent to by them"),
+        pytest.param("/both", "POST", {"origin": "https://evil.example"}, 403, id="with partners: and by nobody else"),
+        pytest.param("/pay", "GET", {}, 403, id="partners alone: no image"),
+        pytest.param("/own", "GET", {}, 403, id="no mark"),
+        pytest.param("/own", "GET", {"sec-fetch-mode": "navigate"}, 200, id="a link to us"),
+        pytest.param("/nothing", "GET", {}, 403, id="no route"),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_route_that_others_embed(path: str, method: str, fields: Any, status: int, ask: Any) -> None:
+    """v5.0.0-3.5.8: under isolation one route may be loaded by every site, and no more than loaded."""
+    embed = cross_origin(embed=True, reason="partners show our logo")
+    both = cross_origin(allow=["https://partner.example"], embed=True, reason="partners show our form")
+    marks = {"/logo": embed, "/both": both, "/pay": partners, "/own": lambda endpoint: endpoint}
+    app = Starlette(routes=[Route(at, mark(endpoint()), methods=["GET", "POST"]) for at, mark in marks.items()])
+    secure(app, SecurityPolicy.web(hosts=["api.example.com"], cross_origin=CrossOrigin(isolation="resources")))
+    assert (await ask(app, path, method=method, headers={**LOADED, **fields})).status_code == status
 
 
 def test_what_carries_a_mark() -> None:
@@ -204,6 +238,7 @@ def test_what_carries_a_mark() -> None:
     ("build", "message"),
     [
         pytest.param(lambda: cross_origin(allow=[], reason="one two three"), "lets nobody in", id="nobody"),
+        pytest.param(lambda: cross_origin(embed=1, reason="one two three"), "embed=1.* is no switch", id="a number"),  # type: ignore[arg-type]
         pytest.param(lambda: cross_origin(allow=["*"], reason="one two three"), "is no origin", id="everybody"),
         pytest.param(lambda: cross_origin(allow=["https://a.example"], reason="no"), "needs a reason", id="no reason"),
         pytest.param(lambda: dangerously_cross_origin(reason="no"), "needs a reason", id="no reason for everybody"),

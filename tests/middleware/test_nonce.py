@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
 
+from asvs_middleware import SecurityPolicy, public, secure
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import HeadersPolicy, header_set
+from asvs_middleware.headers.presets import web_csp
 from asvs_middleware.middleware import csp_nonce, dresser, fuse, undressed
 
 Call = Callable[..., Any]
@@ -106,3 +108,40 @@ async def test_layers_within_each_other_share_it(call: Call, outer: Any, inner: 
     if (outer, inner) != (undressed, undressed):
         assert found.body in found.headers[b"content-security-policy"]
     assert len(found.body) == 24
+
+
+PAGE = web_csp(2)
+
+
+@public(reason="nothing secret here")
+async def for_one_request(request: Request) -> HTMLResponse:
+    """A page that shows pictures from a host the request names, as a tenant's would be."""
+    policy = PAGE.append(img_src=[request.query_params["host"]])
+    nonce = csp_nonce(request)
+    return HTMLResponse(nonce, headers={"content-security-policy": policy.value(nonce=nonce)})
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        pytest.param("https://one.example", True, id="a host"),
+        pytest.param("https://one.example; script-src *", False, id="another directive"),
+        pytest.param("https://one.example, script-src *", False, id="another policy"),
+        pytest.param("https://one.example\r\nset-cookie: a=1", False, id="another field"),
+        pytest.param("https://one.example https://two.example", False, id="another source"),
+        pytest.param("'unsafe-inline'", False, id="a keyword of another directive"),
+    ],
+)
+async def test_a_policy_for_one_request(host: str, sent: bool, ask: Any) -> None:
+    """v5.0.0-3.4.3: made while the request runs, with its nonce, and held to the same grammar, or no page."""
+    app = Starlette(routes=[Route("/", for_one_request)])
+    response = await ask(secure(app, SecurityPolicy.web(hosts=["api.example.com"])), "/", params={"host": host})
+    [csp] = response.headers.get_list("content-security-policy")
+    assert response.status_code == (200 if sent else 500)
+    assert (f"img-src 'self' data: {host};" in csp) is sent
+    if sent:
+        assert f"'nonce-{response.text}'" in csp
+        assert response.headers["cache-control"] == "private, no-store"
+    else:
+        assert host not in csp
+        assert "set-cookie" not in response.headers

@@ -169,6 +169,7 @@ def test_what_may_be_said(choices: Any, chosen: set[str]) -> None:
         pytest.param({"attachment": 1}, "no plain file name", id="attachment as a number"),
         pytest.param({"vary": 1}, "vary=1 is no list", id="vary as no list"),
         pytest.param({"waiver": "because"}, "is no waiver. Write waiver=dangerously_below_level", id="waiver"),
+        pytest.param({"waiver": [WAIVER, "because"]}, "is no waiver", id="one of several waivers"),
     ],
 )
 def test_what_may_not_be_said(choices: Any, message: str) -> None:
@@ -193,13 +194,16 @@ def test_an_empty_decorator(make: Any, message: str) -> None:
 
 
 def test_a_waiver() -> None:
-    """It names a known requirement and a reason an auditor can read."""
+    """It names a requirement that headers of a route can miss, and a reason an auditor can read."""
     assert isinstance(WAIVER, Waiver)
     assert (WAIVER.requirement, WAIVER.reason) == ("v5.0.0-3.4.6", "partners frame this page")
     with pytest.raises(ConfigurationError, match=r"does not know 'v5\.0\.0-3\.4\.66'"):
         dangerously_below_level("v5.0.0-3.4.66", reason="partners frame this page")
+    with pytest.raises(ConfigurationError, match=r"does not know 'v5\.0\.0-12\.2\.1'"):
+        dangerously_below_level("v5.0.0-12.2.1", reason="partners frame this page")
     with pytest.raises(ConfigurationError, match="three words"):
         dangerously_below_level("v5.0.0-3.4.6", reason="because")
+    assert RouteHeaders(waiver=WAIVER).waivers == RouteHeaders(waiver=[WAIVER]).waivers == (WAIVER,)
 
 
 def test_nothing_said_is_shown_as_such() -> None:

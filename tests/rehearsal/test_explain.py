@@ -1,18 +1,22 @@
 """explain(): the headers of a path, who set each, and what the level finds missing."""
 
 import json
+import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from asvs_middleware import HeadersPolicy, SecurityPolicy, Tokens, public, secure, sensitive
+from asvs_middleware import HeadersPolicy, SecurityPolicy, Tokens, csp_nonce, public, secure, sensitive
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import CSP, ContentSecurityPolicy, Reports
 from asvs_middleware.middleware import CrossOrigin, RouteHeaders, dangerously_below_level, headers
@@ -21,6 +25,10 @@ from asvs_middleware.rehearsal import explain
 pytestmark = pytest.mark.anyio
 
 WAIVER = dangerously_below_level("v5.0.0-3.4.6", reason="partners frame this page")
+WAIVERS = [
+    dangerously_below_level(f"v5.0.0-{number}", reason="an old widget needs it")
+    for number in ("3.4.3", "3.4.6", "3.4.7", "3.4.8", "3.5.8")
+]
 TOKENS = Tokens("https://idp.example.com", audience="https://api.example.com")
 
 
@@ -181,7 +189,7 @@ def test_what_the_gates_add() -> None:
         pytest.param(2, {}, {"content_type": "text/html"}, {"v5.0.0-4.1.1", "v4.0.3-14.4.1"}, id="no charset"),
         pytest.param(
             3,
-            {"headers_by_prefix": {"/x/": RouteHeaders(csp=None, corp=None, coop=None, waiver=WAIVER)}},
+            {"headers_by_prefix": {"/x/": RouteHeaders(csp=None, corp=None, coop=None, waiver=WAIVERS)}},
             {"nonce": True},
             {
                 "v5.0.0-3.4.3", "v4.0.3-14.4.3", "v5.0.0-3.4.6", "v4.0.3-14.4.7", "v5.0.0-3.4.7", "v5.0.0-3.4.8",
@@ -256,7 +264,6 @@ def test_what_is_assumed(preset: Any) -> None:
     ("call", "message"),
     [
         pytest.param(lambda: explain(Starlette(), "/"), "is not secured", id="not secured"),
-        pytest.param(lambda: explain(Starlette(), "x", policy=a_policy()), "is no path", id="no path"),
         pytest.param(
             lambda: explain(Starlette(), "/x/y", policy=a_policy(headers_by_prefix={"/x/": RouteHeaders(csp=None)})),
             "v5.0.0-3.4.3",
@@ -268,3 +275,145 @@ def test_what_cannot_be_explained(call: Any, message: str) -> None:
     """It says what is missing."""
     with pytest.raises(ConfigurationError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"path": "x"}, 'no path. Write one that begins with "/", decoded', id="no path"),
+        pytest.param({"path": b"/x"}, "is no path", id="a path in bytes"),
+        pytest.param({"path": "/\ud800"}, "is no path", id="a path that is no text"),
+        pytest.param({"method": "GET /"}, "is no request method. Write one such as", id="no method"),
+        pytest.param({"method": None}, "method=None is no request method", id="nothing as method"),
+        pytest.param({"status": 101}, "status=101 is no status of a response", id="no answer yet"),
+        pytest.param({"status": 600}, "Use a number from 200 to 599", id="no status"),
+        pytest.param({"status": True}, "status=True is no status", id="a switch as status"),
+        pytest.param(
+            {"content_type": "text/\u0142"}, "content_type='text/\u0142' is no field value", id="content type"
+        ),
+        pytest.param({"content_type": ""}, "is no field value", id="an empty content type"),
+        pytest.param({"sent": "vary"}, "sent='vary' is no list", id="sent as text"),
+        pytest.param({"sent": {"vary": "x"}}, r'Write sent=\[\("vary", "origin"\)\]', id="sent as a mapping"),
+        pytest.param({"sent": [("vary",)]}, "which is no field", id="a field without a value"),
+        pytest.param({"sent": ["ab"]}, "sent holds 'ab'", id="a text in place of a pair"),
+        pytest.param({"sent": [("v ary", "x")]}, "which is no field", id="a name that is none"),
+        pytest.param({"sent": [("vary", "\u0142")]}, "which is no field", id="a value no server could send"),
+        pytest.param({"sent": [("vary", "a\r\nb: c")]}, "Write name and value as text a server", id="a line end"),
+    ],
+)
+def test_arguments_of_no_request(options: Any, message: str) -> None:
+    """Said with what to write, by both ways to ask."""
+    given = {"path": "/", **options}
+    with pytest.raises(ConfigurationError, match=message):
+        a_policy().explain(**given)
+    with pytest.raises(ConfigurationError, match=message):
+        explain(Starlette(), policy=a_policy(), **given)
+
+
+_ANY_TEXT = st.text(alphabet=st.characters(), max_size=20) | st.sampled_from(
+    ["text/html", "application/json", "content-type", "cache-control", "content-security-policy", "vary", "no-store"]
+)
+_PATHS = _ANY_TEXT | _ANY_TEXT.map("/{}".format) | _ANY_TEXT.map("/embed/{}".format) | st.none()
+_CHOICES = {
+    "method": _ANY_TEXT | st.sampled_from(["GET", "post", "HEAD"]) | st.integers(),
+    "content_type": _ANY_TEXT | st.none() | st.integers(),
+    "sent": st.lists(st.tuples(_ANY_TEXT, _ANY_TEXT), max_size=3) | st.lists(_ANY_TEXT | st.none(), max_size=2),
+    "status": st.integers() | st.sampled_from([200, 204, 304, 401, 500]) | _ANY_TEXT,
+    "nonce": st.booleans(),
+}
+
+
+@given(
+    arguments=st.fixed_dictionaries({"path": _PATHS}, optional=_CHOICES),
+    preset=st.sampled_from(["api", "web", "mixed"]),
+)
+def test_whatever_is_asked(arguments: Any, preset: Any) -> None:
+    """The answer is an explanation that can be printed, or our error; and both ways to ask give the same one."""
+    policy = a_policy(preset=preset)
+
+    def outcome(ask: Any) -> Any:
+        try:
+            told = ask()
+        except ConfigurationError as error:
+            return str(error)
+        assert "\x1b" not in str(told)
+        json.dumps(told.data())
+        return told.data()
+
+    alone = outcome(lambda: policy.explain(**arguments))
+    with_an_app = outcome(lambda: explain(Starlette(), policy=policy, **arguments))
+    if isinstance(alone, dict) and arguments.get("nonce"):
+        assert [one["who"] for one in alone["headers"]] == [one["who"] for one in with_an_app["headers"]]
+    else:
+        assert alone == with_an_app
+
+
+@pytest.mark.parametrize("path", ["/embed/page", "/embed/none", "/nothing", "/admin/x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_the_policy_alone_knows(path: str, method: str) -> None:
+    """Prefixes, presets and marks of prefixes: the same text as for an app that adds nothing to them."""
+    policy = a_policy(marks={"/admin/": sensitive(scopes="admin")})
+    told = policy.explain(path, method)
+    assert (
+        told == explain(Starlette(), path, method, policy=policy) == explain(secure(Starlette(), policy), path, method)
+    )
+    assert told.needs == ("token admin" if path == "/admin/x" else "nothing")
+    assert ("prefix /embed/" in who(told)["content-security-policy"]) is path.startswith("/embed/")
+
+
+def test_what_only_the_routes_know() -> None:
+    """They come on top of what the policy says."""
+    app = secure(an_app(), a_policy())
+    with_routes, alone = who(explain(app, "/embed/page")), who(a_policy().explain("/embed/page"))
+    assert with_routes["cache-control"] == "router"
+    assert "cache-control" not in alone
+    assert with_routes["content-security-policy"] == f"{alone['content-security-policy']} + route"
+
+
+def test_a_content_type_among_the_fields() -> None:
+    """It stands for the response's, and the other is not assumed beside it."""
+    told = a_policy().explain("/", sent=[("Content-Type", "application/json")])
+    assert [line.value for line in told.headers if line.name.lower() == "content-type"] == ["application/json"]
+    assert who(told)["permissions-policy"] == "preset api"
+
+
+def test_a_method_in_small_letters() -> None:
+    """It is the one that is meant."""
+    assert a_policy().explain("/", "get").method == "GET"
+
+
+@pytest.mark.parametrize("preset", ["api", "web", "mixed"])
+@pytest.mark.parametrize("level", [1, 2, 3])
+async def test_it_says_what_is_sent_whatever_it_is(preset: Any, level: Any, drive: Any) -> None:
+    """The same fields as on the wire, by type, status, nonce, profile and what the endpoint sets itself."""
+    kinds = ("text/html; charset=utf-8", "application/json")
+    own = ({}, {"cache-control": "public"}, {"permissions-policy": "camera=(self)"}, {"referrer-policy": "origin"})
+
+    def endpoint(**answer: Any) -> Any:
+        @public(reason="nothing secret here")
+        async def endpoint(request: Request) -> Response:
+            if answer["nonce"]:
+                csp_nonce(request)
+            return Response(None, answer["status"], answer["fields"], media_type=answer["kind"])
+
+        return endpoint
+
+    def comparable(fields: Any) -> list[tuple[str, str]]:
+        return sorted((name.lower(), re.sub("nonce-[^']+", "nonce-N", value)) for name, value in fields)
+
+    for profile, kind, status, nonce, fields in product((None, "oshp"), kinds, (200, 304, 404), (False, True), own):
+        policy = SecurityPolicy(
+            preset=preset,
+            hosts=["api.example.com"],
+            level=level,
+            headers=HeadersPolicy(profile=profile, locked={"referrer-policy"}),
+            headers_by_prefix={"/x/": RouteHeaders(vary=["x-a"], cache_control="max-age=5", extra={"x-b": "1"})},
+        )
+        made = endpoint(kind=kind, status=status, nonce=nonce, fields=fields)
+        app = secure(Starlette(routes=[Route("/x/one", made), Route("/two", made)]), policy)
+        for path in ("/x/one", "/two"):
+            wire = [(name.decode(), value.decode()) for name, value in (await drive(app, path)).headers]
+            told = explain(app, path, content_type=kind, status=status, nonce=nonce, sent=list(fields.items()))
+            assert comparable((line.name, line.value) for line in told.headers) == comparable(
+                one for one in wire if one[0] != "content-length"
+            ), (path, profile, kind, status, nonce, fields)

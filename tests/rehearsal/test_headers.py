@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from asvs_middleware import ConfigurationError, SecurityPolicy, csp_nonce, public, secure
 from asvs_middleware.asvs import requirement
+from asvs_middleware.evidence.headers import _CHECKS, _ONCE
 from asvs_middleware.rehearsal import assert_headers, findings
-from asvs_middleware.rehearsal.headers import _CHECKS, _ONCE
 
 Level = Literal[1, 2, 3]
 

@@ -7,7 +7,8 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from asvs_middleware.rehearsal.targets import _pattern, filled
+from asvs_middleware.access.lookup import pattern
+from asvs_middleware.rehearsal.targets import filled
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_filled_paths_match_their_route(kinds: list[str]) -> None:
     route = Route(path, lambda request: Response())
     scope = {"type": "http", "method": "GET", "path": filled(path, {}), "headers": []}
     assert route.matches(scope)[0] is Match.FULL
-    assert _pattern(path).fullmatch(filled(path, {}))
+    assert pattern(path).fullmatch(filled(path, {}))
 
 
 @pytest.mark.parametrize(
@@ -74,4 +75,4 @@ def test_filled_paths_match_their_route(kinds: list[str]) -> None:
 )
 def test_pattern(path: str, called: str, matches: bool) -> None:
     """What an earlier route would answer is told from what it would not."""
-    assert bool(_pattern(path).fullmatch(called)) is matches
+    assert bool(pattern(path).fullmatch(called)) is matches

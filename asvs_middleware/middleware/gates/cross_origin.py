@@ -14,6 +14,7 @@ it passes. Not decided here: which origins may read an answer; that is CORS, and
 | any other | several values, an unknown value | passes with one Origin, ours or allowed, else refused |
 | any other | nothing | the same, and passes without Origin |
 
+What would be refused passes where the route it goes to says so (cross_origin_routes.py).
 A route that changes something on GET is out of reach here: v5.0.0-3.5.3 is the app's own duty.
 """
 
@@ -30,10 +31,10 @@ from .cross_origin_policy import CrossOrigin
 from .origins import Origin, own_origin, parse_origin
 from .verdict import Gate, Verdict
 
-AllowedHere = Callable[[Scope, str, Origin], bool]
-"""Whether a route of its own allows this origin: path in the scope, method, origin."""
+AllowedHere = Callable[[Scope, str, Origin | None], bool]
+"""Whether a route of its own allows this origin: path in the scope, method, origin; None where none is named."""
 
-_READING: Final = frozenset({"GET", "HEAD"})
+READING: Final = frozenset({"GET", "HEAD"})
 _OURS: Final = frozenset({b"same-origin", b"none"})
 _FOREIGN: Final = frozenset({b"same-site", b"cross-site"})
 _PLUGINS: Final = frozenset({b"object", b"embed"})
@@ -72,7 +73,7 @@ def cross_origin_gate(
         reports: the path of the report collector: browsers send reports for other sites' frames too, without cookies.
     """
     allowed = policy.origins
-    unlooked = frozenset() if policy.isolation == "resources" else _READING
+    unlooked = frozenset() if policy.isolation == "resources" else READING
 
     def judge(connection: Connection) -> Verdict:
         scope = connection.scope
@@ -85,8 +86,7 @@ def cross_origin_gate(
         refusal = judge_sender(sender, connection, allowed, https_port=https_port)
         if refusal is None or (reports is not None and scope["path"] == reports):
             return None
-        origin = the_origin(sender)
-        if origin is not None and allowed_here is not None and allowed_here(scope, method, origin):
+        if allowed_here is not None and allowed_here(scope, method, the_origin(sender)):
             return None
         return refusal
 
@@ -95,7 +95,7 @@ def cross_origin_gate(
 
 def from_anywhere(ordinary: Ordinary, policy: CrossOrigin) -> Ordinary:
     """Return the ordinary requests that pass this gate too, wherever they come from: those that only read."""
-    methods = frozenset() if policy.isolation == "resources" else _READING.intersection(ordinary.methods)
+    methods = frozenset() if policy.isolation == "resources" else READING.intersection(ordinary.methods)
     return replace(ordinary, methods=methods)
 
 
@@ -106,7 +106,7 @@ def judge_sender(
     site = sender.site[0] if len(sender.site) == 1 else None
     if site in _OURS or not (sender.site or sender.origin):
         return None
-    if connection.scope["method"] in _READING and _navigates(sender):
+    if connection.scope["method"] in READING and _navigates(sender):
         return None
     origin = the_origin(sender)
     if origin is not None:

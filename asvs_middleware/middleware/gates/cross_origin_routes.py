@@ -1,7 +1,7 @@
-"""@cross_origin: one route that other origins may send to. An attribute on the endpoint, and a table made at start-up.
+"""@cross_origin: one route that other origins may send to, or load: an attribute on the endpoint, a table at start-up.
 
-v5.0.0-3.5.1, v5.0.0-4.4.2. The table is consulted only when a request would be refused otherwise. It holds every
-route in the order they are tried, so that a marked pattern cannot open the unmarked route that stands before it.
+v5.0.0-3.5.1, v5.0.0-3.5.8, v5.0.0-4.4.2. The table is consulted only when a request would be refused otherwise. It
+holds every route in the order they are tried, so that a marked pattern cannot open the unmarked one before it.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from ...errors import ConfigurationError
 from ...waivers import Waiver, stated_reason
+from .cross_origin import READING
 from .origins import Origin, allowed_origins
 
 MARK: Final = "__asvs_cross_origin__"
@@ -33,34 +34,44 @@ class CrossOriginMark:
     Attributes:
         origins: these, beside our own; None is everybody.
         reason: why, for an auditor.
+        embed: pages of every site may load what GET and HEAD return here.
         waiver: what was given up, where it is everybody.
     """
 
     origins: frozenset[Origin] | None
     reason: str
+    embed: bool = False
     waiver: Waiver | None = None
 
-    def allows(self, origin: Origin) -> bool:
-        """Whether a page of this origin may."""
-        return self.origins is None or origin in self.origins
+    def allows(self, origin: Origin | None, method: str) -> bool:
+        """Whether a page of this origin may; an image or a script is asked for without naming one."""
+        if self.embed and method in READING:
+            return True
+        return origin is not None and (self.origins is None or origin in self.origins)
 
 
-def cross_origin(*, allow: Iterable[str], reason: str) -> Callable[[_Endpoint], _Endpoint]:
+def cross_origin(*, allow: Iterable[str] = (), embed: bool = False, reason: str) -> Callable[[_Endpoint], _Endpoint]:
     """Let pages of these origins send requests to this endpoint; its marks and its CORS stay as they are.
 
     Args:
         allow: origins as browsers write them: `https://partner.example`.
+        embed: under `isolation="resources"`, pages of every site may load what GET and HEAD return here. Browsers also
+            ask its Cross-Origin-Resource-Policy: `@headers(corp="cross-origin")`.
         reason: three words at least.
 
     Raises:
-        ConfigurationError: there is no reason, none is named, or one is no origin.
+        ConfigurationError: there is no reason, nobody is let in, one is no origin, or embed is no switch.
     """
     origins = allowed_origins(allow, argument="@cross_origin(allow)")
-    if not origins:
+    if not isinstance(embed, bool):
+        raise ConfigurationError(f"@cross_origin(embed={embed!r}) is no switch.", fix="Write embed=True.")
+    if not origins and not embed:
         raise ConfigurationError(
-            "@cross_origin(allow=[]) lets nobody in.", fix='Name who may: allow=["https://partner.example"].'
+            "@cross_origin(allow=[]) lets nobody in.",
+            fix='Name who may: allow=["https://partner.example"], or let every page load it: embed=True.',
         )
-    return _marking(CrossOriginMark(origins=origins, reason=stated_reason(reason, for_what="@cross_origin")))
+    stated = stated_reason(reason, for_what="@cross_origin")
+    return _marking(CrossOriginMark(origins=origins, reason=stated, embed=embed))
 
 
 def dangerously_cross_origin(*, reason: str, expires: date | None = None) -> Callable[[_Endpoint], _Endpoint]:
@@ -123,8 +134,8 @@ class CrossOriginRoutes:
         self._by_path_alone = not any(isinstance(route, Host) for app in apps for route in app.routes)
         self._rows = rows if any(row.mark for row in rows) else ()
 
-    def allow(self, scope: Scope, method: str, origin: Origin) -> bool:
-        """Whether the route this request goes to allows the origin."""
+    def allow(self, scope: Scope, method: str, origin: Origin | None) -> bool:
+        """Whether the route this request goes to allows the origin; None where no single one is named."""
         if self._rows is None:
             self.fill()
         if not self._rows:
@@ -132,7 +143,7 @@ class CrossOriginRoutes:
         path = _below_root(scope)
         meant = [row for row in self._rows if row.answers(path, method)]
         marks = [row.mark for row in (meant[:1] if self._by_path_alone else meant)]
-        return bool(marks) and all(mark is not None and mark.allows(origin) for mark in marks)
+        return bool(marks) and all(mark is not None and mark.allows(origin, method) for mark in marks)
 
 
 class _Row(NamedTuple):

@@ -63,7 +63,7 @@ def finishing(policy: HeadersPolicy, *, level: int, more: Sequence[Step] = ()) -
         level: the ASVS level.
         more: further steps, such as one that mends `Location`.
     """
-    steps = [*_steps(policy, level), *more]
+    steps = [*steps_of(policy, level=level), *more]
     lock = ENFORCED.decode("ascii") in policy.locked
 
     def finish(dress: Dress) -> Dress:
@@ -71,6 +71,11 @@ def finishing(policy: HeadersPolicy, *, level: int, more: Sequence[Step] = ()) -
         return intersecting(finished) if lock else finished
 
     return finish
+
+
+def steps_of(policy: HeadersPolicy, *, level: int) -> tuple[Step, ...]:
+    """Return what a policy does to the app's own fields."""
+    return tuple(_steps(policy, level))
 
 
 def _steps(policy: HeadersPolicy, level: int) -> Iterable[Step]:

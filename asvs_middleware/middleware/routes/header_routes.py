@@ -16,13 +16,14 @@ from ...connection.exchange import Exchange
 from ...errors import ConfigurationError
 from ...headers import HeadersPolicy
 from ...waivers import Waiver
+from ..gates.cross_origin_routes import Listed
 from ..response.announce import announce_waiver
 from ..response.dress import Dress, dresser
 from ..response.rewrite import Step, finishing
 from .places import Place, pattern_of, places
 from .prefixes import Prefixes, path_of
 from .route_headers import RouteHeaders
-from .sets import Chain, Ground, dress_of
+from .sets import Chain, Ground, dress_of, waivers_in
 
 
 class HeaderRoutes:
@@ -107,28 +108,30 @@ class HeaderRoutes:
     @property
     def waivers(self) -> tuple[Waiver, ...]:
         """Every requirement a prefix or a route misses on purpose, once compiled."""
-        chains = [*self._prefixes.chains(), *(place.chain for place in self._kept)]
-        found = (link.choice.waiver for chain in chains for link in chain)
-        return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
+        return waivers_in(*self._prefixes.chains(), *(place.chain for place in self._kept))
 
-    def waivers_at(self, path: str, endpoints: Sequence[Any], app: Any) -> tuple[Waiver, ...]:
-        """Return every requirement that is missed on purpose where one of these answers at a path of the app."""
-        kept = (place for place in places(app, foreign=self._foreign) if place.path == path)
-        chains = (place.chain for place in kept if any(place.endpoint is one for one in endpoints))
-        found = (link.choice.waiver for chain in (self._prefixes.chain_of(path), *chains) for link in chain)
-        return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
+    def waivers_at(self, route: Listed, app: Any) -> tuple[Waiver, ...]:
+        """Return every requirement that is missed on purpose at a route of the app."""
+        chains = (place.chain for place in places(app, foreign=self._foreign) if place.is_of(route))
+        return waivers_in(self._prefixes.chain_of(route.path), *chains)
 
     def dress_for(self, chain: Chain) -> Dress:
         """Return the dress of a chain, made for this one question."""
         return dress_of(self._ground, chain, finish=self._finish) if chain else self._plain
 
-    def chain_at(self, path: str, app: Any) -> tuple[Place | None, Chain]:
-        """Return the place that answers a path, as far as the paths of the routes say, and all that holds for it."""
-        found = next(
-            (place for place in places(app, foreign=self._foreign) if pattern_of(place.path).match(path)), None
-        )
-        around = self._prefixes.chain_of(path)
-        return found, around + (() if found is None else found.chain)
+    def chain_at(self, path: str, route: Listed, app: Any) -> Chain:
+        """Return all that holds for a path of the app which this route answers, the strongest last.
+
+        Args:
+            path: of a request.
+            route: with no endpoint where no route has the path; what is mounted there then speaks for it.
+            app: the app.
+        """
+        kept = list(places(app, foreign=self._foreign))
+        found = next((place for place in kept if place.is_of(route)), None)
+        if route.endpoint is None:
+            found = next((place for place in kept if place.is_mounted and pattern_of(place.path).match(path)), None)
+        return self._prefixes.chain_of(path) + (() if found is None else found.chain)
 
     def _of_places(self, found: list[Place]) -> Dress:
         outcomes = [(place, self._prefixes.possible(place.path)) for place in found]

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...errors import ConfigurationError
+from ..gates.cross_origin_routes import Listed
 from .route_headers import RouteHeaders, choices_of, marked_routers, misplaced
 from .sets import Chain, Link
+
+_MOUNTED: Final = "/{path:path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,16 @@ class Place:
     path: str
     endpoint: Any
     chain: Chain
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether it is an app, for all that is below its path."""
+        return self.path.endswith(_MOUNTED)
+
+    def is_of(self, route: Listed) -> bool:
+        """Whether it is a route of the start-up walk, which lists an app as `/files/*` and by what is inside."""
+        path = f"{route.path.removesuffix('/*')}{_MOUNTED}" if route.path.endswith("/*") else route.path
+        return self.path == path and any(self.endpoint is one for one in (route.endpoint, _app_of(route.route)))
 
 
 def places(app: Any, *, foreign: Callable[[Any], bool], path: str = "", outer: Chain = ()) -> Iterator[Place]:
@@ -53,7 +66,11 @@ def _places(app: Any, path: str, outer: Chain, routers: Routers, foreign: Callab
             here = outer + tuple(Link(f"mount {full or '/'}", one) for one in _of_app(route.app))
             if not foreign(route.app):
                 yield from _places(route, full, here, routers, foreign)
-            yield Place(f"{full}/{{path:path}}", route.app, here)
+            yield Place(f"{full}{_MOUNTED}", route.app, here)
+
+
+def _app_of(route: Any) -> Any:
+    return getattr(route, "app", None)
 
 
 def _own(path: str, endpoint: Any, routers: Routers) -> Chain:

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, TypeVar
 
 from starlette.routing import Router
 
-from ...asvs import requirement
 from ...errors import ConfigurationError
 from ...headers import ContentSecurityPolicy, CSPChange, Isolation
 from ...headers.clear_site_data import render as clear_site_data_value
@@ -68,7 +67,7 @@ class RouteHeaders:
         attachment: a file name for Content-Disposition, so that nobody opens the answer as a page.
         vary: names added to Vary.
         extra: any other field, by name.
-        waiver: from `dangerously_below_level`; without it a choice below the level stops the start-up.
+        waiver: from `dangerously_below_level`, one or several; without it a choice below the level stops the start-up.
 
     Raises:
         ConfigurationError: a value cannot be right, or is for an argument of its own.
@@ -86,7 +85,7 @@ class RouteHeaders:
     attachment: str | Unset | None = UNSET
     vary: Sequence[str] | Unset = UNSET
     extra: Mapping[str, str] = field(default_factory=dict)
-    waiver: Waiver | None = None
+    waiver: Waiver | Sequence[Waiver] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.csp, ContentSecurityPolicy | CSPChange | Unset | None):
@@ -110,7 +109,7 @@ class RouteHeaders:
         if not isinstance(self.cache_control, Unset | None):
             field_value("cache_control", self.cache_control)
         self._check_lists()
-        if not isinstance(self.waiver, Waiver | None):
+        if not all(isinstance(one, Waiver) for one in self.waivers):
             raise ConfigurationError(
                 f"waiver={self.waiver!r} is no waiver.",
                 fix='Write waiver=dangerously_below_level("v5.0.0-3.4.3", reason="...").',
@@ -128,6 +127,14 @@ class RouteHeaders:
                     fix="Use the argument of headers(), or set it on the response.",
                 )
             field_value(f"extra[{name!r}]", value)
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Every requirement it may miss."""
+        given: Any = self.waiver
+        if given is None:
+            return ()
+        return tuple(given) if isinstance(given, list | tuple) else (given,)
 
     @property
     def chosen(self) -> frozenset[str]:
@@ -151,7 +158,7 @@ def headers(
     attachment: str | Unset | None = UNSET,
     vary: Sequence[str] | Unset = UNSET,
     extra: Mapping[str, str] | None = None,
-    waiver: Waiver | None = None,
+    waiver: Waiver | Sequence[Waiver] | None = None,
 ) -> Callable[[_T], _T]:
     """Say what differs for this endpoint, router or mounted app; RouteHeaders has the arguments.
 
@@ -187,14 +194,23 @@ def headers(
 
 
 def dangerously_below_level(requirement_id: str, *, reason: str, expires: date | None = None) -> Waiver:
-    """Let the choices it is given to miss the level, leaving a line an auditor can read.
+    """Let the choices it is given to, and those below them, miss one requirement, leaving a line an auditor can read.
+
+    Every other requirement of the level holds. Where several are missed, give a list: `waiver=[...]`.
 
     Args:
-        requirement_id: the ASVS id that is missed, such as `v5.0.0-3.4.6`.
+        requirement_id: the ASVS id that is missed, such as `v5.0.0-3.4.6`, as the refusal names it.
         reason: three words at least.
         expires: the day it should be gone.
     """
-    return Waiver(control="route headers", requirement=requirement(requirement_id).id, reason=reason, expires=expires)
+    missed = known(requirement_id, _WAIVABLE, where="dangerously_below_level()")
+    return Waiver(control="route headers", requirement=missed, reason=reason, expires=expires)
+
+
+_WAIVABLE: Final = frozenset({
+    "v5.0.0-3.4.3", "v5.0.0-3.4.5", "v5.0.0-3.4.6", "v5.0.0-3.4.7", "v5.0.0-3.4.8", "v5.0.0-3.5.8", "v5.0.0-14.3.2",
+})  # fmt: skip
+"""What the headers of a route can miss: the rest no route can change."""
 
 
 def choices_of(carrier: Any) -> tuple[RouteHeaders, ...]:

@@ -3,10 +3,11 @@
 v5.0.0-3.4.3 to 3.4.6. The result is held to the level, like the policy itself, and rendered once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from ...asvs import requirement
 from ...errors import ConfigurationError
 from ...headers import CSPChange, HeaderSet, HeadersPolicy, Isolation, Pair, Preset, header_set
 from ...headers import clear_site_data as clearing
@@ -15,6 +16,7 @@ from ...headers.csp_field import ENFORCED
 from ...headers.families import isolation_of
 from ...headers.fields import field_value
 from ...headers.presets import csp_of, of_kind
+from ...waivers import Waiver
 from ..response.dress import Choice, Dress, dresser
 from ..response.rewrite import rewriting, varying
 from .route_headers import UNSET, RouteHeaders, Unset, said
@@ -90,12 +92,17 @@ def strongest(chain: Chain, argument: str, otherwise: Any) -> Any:
     return next((value for value in given if value is not UNSET), otherwise)
 
 
+def waivers_in(*chains: Chain) -> tuple[Waiver, ...]:
+    """Return every waiver in these chains, each once."""
+    return tuple(dict.fromkeys(one for chain in chains for link in chain for one in link.choice.waivers))
+
+
 def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
     base = of_kind(ground.policy, kind, mixed=ground.choice == "mixed")
-    held_to = 1 if any(link.choice.waiver is not None for link in chain) else ground.level
+    waived = frozenset(one.requirement for one in waivers_in(chain))
     left_out = {name for name in ("csp", "referrer") if strongest(chain, name, UNSET) is None}
     for name in left_out:
-        _check_left_out(name, held_to)
+        _check_left_out(name, ground.level, waived)
     referrer = strongest(chain, "referrer", base.referrer)
     policy = replace(
         base,
@@ -105,7 +112,7 @@ def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
         isolation=_isolation(chain, isolation_of(kind, base)),
         attachment=None,
     )
-    found = header_set(kind, policy, level=ground.level, held_to=held_to)
+    found = header_set(kind, policy, level=ground.level, waived=waived)
     own = dict(_own(chain, base, kind))
     if "referrer" in left_out:
         own[b"referrer-policy"] = b""
@@ -120,16 +127,17 @@ def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
     )
 
 
-def _check_left_out(name: str, level: int) -> None:
-    if level < 2:
-        return
-    raise ConfigurationError(
-        f"headers({name}=None) leaves out a field that {_ASKED[name]} asks for at level {level}.",
-        fix=f'Give it a value, or say why: waiver=dangerously_below_level("{_ASKED[name]}", reason="...").',
-    )
+def _check_left_out(name: str, level: int, waived: Container[str]) -> None:
+    missed = [id_ for id_ in _ASKED[name] if requirement(id_).level <= level and id_ not in waived]
+    if missed:
+        waivers = ", ".join(f'dangerously_below_level("{id_}", reason="...")' for id_ in missed)
+        raise ConfigurationError(
+            f"headers({name}=None) leaves out a field that level {level} asks for: {', '.join(missed)}.",
+            fix=f"Give it a value, or say why: waiver=[{waivers}].",
+        )
 
 
-_ASKED: Final = {"csp": "v5.0.0-3.4.3", "referrer": "v5.0.0-3.4.5"}
+_ASKED: Final = {"csp": ("v5.0.0-3.4.3", "v5.0.0-3.4.6", "v5.0.0-3.4.7"), "referrer": ("v5.0.0-3.4.5",)}
 
 
 def _csp(chain: Chain, base: Any) -> Any:

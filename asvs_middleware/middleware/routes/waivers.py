@@ -17,6 +17,4 @@ def waivers_of(route: Listed, headers: HeaderRoutes, app: Any) -> tuple[Waiver, 
     """
     mark = mark_of_route(route)
     own = () if mark is None or mark.waiver is None else (mark.waiver,)
-    # The one walk lists an app as `/files/*` and by what is inside, the other as the framework writes it.
-    path = f"{route.path.removesuffix('/*')}/{{path:path}}" if route.path.endswith("/*") else route.path
-    return (*own, *headers.waivers_at(path, (route.endpoint, getattr(route.route, "app", None)), app))
+    return (*own, *headers.waivers_at(route, app))

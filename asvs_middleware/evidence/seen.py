@@ -1,12 +1,13 @@
 """What a check of a response looks at, and what it reports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..connection import is_public_name
 from ..errors import ConfigurationError
 from ..events import printable
+from ..headers import Pair
 
 _WITHOUT_BODY: Final = frozenset({204, 205, 304})
 
@@ -84,18 +85,43 @@ def seen(response: Any) -> Seen:
         raise ConfigurationError(
             f"assert_headers() got a {type(response).__name__}.", fix="Give it a response of httpx or Starlette."
         )
-    fields: dict[str, list[str]] = {}
-    for name, value in raw:
-        fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip(" \t"))
     request = _request(response)
-    method = "" if request is None else request.method
+    if request is None:
+        return of_fields(raw, status=status)
+    host = request.headers.get("host", "").encode() or request.url.netloc
+    over_tls = request.url.scheme in {"https", "wss"}
+    return of_fields(raw, status=status, method=request.method, path=request.url.path, host=host, over_tls=over_tls)
+
+
+def of_fields(
+    pairs: Iterable[Pair],
+    *,
+    status: int,
+    method: str = "",
+    path: str = "",
+    host: bytes | None = None,
+    over_tls: bool = True,
+) -> Seen:
+    """Return what the fields of a response show.
+
+    Args:
+        pairs: names and values.
+        status: the status code.
+        method: of the request; empty where it is not known, and then so are path and host.
+        path: of the request.
+        host: the Host field.
+        over_tls: whether it came over TLS.
+    """
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip(" \t"))
     return Seen(
         status=status,
         fields=fields,
-        over_tls=request is None or request.url.scheme in {"https", "wss"},
-        named_host=request is None or is_public_name(request.headers.get("host", "").encode() or request.url.netloc),
+        over_tls=over_tls,
+        named_host=host is None or is_public_name(host),
         has_body=status not in _WITHOUT_BODY and method != "HEAD" and fields.get("content-length") != ["0"],
-        where=f"{method} {request.url.path}" if request is not None else "The response",
+        where=f"{method} {path}" if method else "The response",
     )
 
 

@@ -8,7 +8,6 @@ from ..headers.families import Preset
 from ..headers.presets import of_kind
 from ..middleware.routes.route_headers import UNSET
 from ..middleware.routes.sets import Chain, strongest
-from ..policy import SecurityPolicy
 
 _PLAIN: Final = HeadersPolicy()
 
@@ -53,14 +52,17 @@ class Credits:
     """Names who set a field of one response.
 
     Args:
-        policy: of the app.
+        policy: the headers of the app.
+        mixed: the app has both kinds of responses.
         chain: the choices round the endpoint, the strongest last.
         theirs: the fields of the app.
         kind: which header set the response got.
     """
 
-    def __init__(self, policy: SecurityPolicy, chain: Chain, theirs: Sequence[Pair], *, kind: Preset) -> None:
-        self._headers = of_kind(policy.headers, kind, mixed=policy.preset == "mixed")
+    def __init__(
+        self, policy: HeadersPolicy, chain: Chain, theirs: Sequence[Pair], *, kind: Preset, mixed: bool
+    ) -> None:
+        self._headers = of_kind(policy, kind, mixed=mixed)
         self._chain = chain
         self._kind = kind
         self._theirs: dict[bytes, list[bytes]] = {}

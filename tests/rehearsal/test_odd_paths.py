@@ -1,0 +1,53 @@
+"""Paths as no browser writes them, over a socket: servers hand them on, and apps that serve files resolve them."""
+
+import socket
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from asvs_middleware import SecurityPolicy, Tokens, secure, sensitive
+from asvs_middleware.rehearsal import Authorities, rehearse
+
+
+def answer(origin: httpx.URL, authorities: Authorities, path: str) -> bytes:
+    """Send one request with this very path, and return all that comes back."""
+    context = ssl.create_default_context(cafile=str(authorities.ca_file))
+    request = f"GET {path} HTTP/1.1\r\nHost: {origin.netloc.decode()}\r\nConnection: close\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", origin.port or 443), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=origin.host) as connection,
+    ):
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/files/open", b"200", id="what is open"),
+        pytest.param("/files/private/key", b"401", id="what is marked"),
+        pytest.param("/files//private/key", b"401", id="two slashes"),
+        pytest.param("/files/./private/key", b"401", id="a dot"),
+        pytest.param("/files/x/../private/key", b"401", id="two dots"),
+        pytest.param("/files/x/%2e%2e/private/key", b"401", id="two dots, encoded"),
+        pytest.param("/files/x%2f..%2fprivate/key", b"401", id="slashes, encoded"),
+        pytest.param("/files/%2fprivate/key", b"401", id="a second slash, encoded"),
+    ],
+)
+def test_a_marked_folder(path: str, status: bytes, authorities: Authorities, tokens: Tokens, tmp_path: Path) -> None:
+    """v5.0.0-8.2.1: no spelling of a path leads past the mark of its prefix."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "key").write_text("secret")
+    (tmp_path / "open").write_text("open")
+    app = FastAPI(openapi_url=None)
+    app.mount("/files", StaticFiles(directory=tmp_path))
+    marks = {"/files/private/": sensitive(scopes="files")}
+    secure(app, SecurityPolicy.web(hosts=["api.example.com"], tokens=tokens, marks=marks))
+    with rehearse(app, authorities=authorities) as rehearsal:
+        came = answer(httpx.URL(rehearsal.url), authorities, path)
+    assert came.split(b" ")[1] == status
+    assert b"secret" not in came
