@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import IO, Any, Final
@@ -18,7 +18,7 @@ import click
 
 from . import __version__
 from .errors import ConfigurationError
-from .server.flags import as_options
+from .server import bounds, flags
 
 ARGUMENTS: Final = "asvs_middleware.arguments"
 
@@ -104,13 +104,15 @@ def main() -> None:
 )
 @click.option("--public-port", type=int, help="The TLS port clients see, if it is not --port.")
 @click.option("--profile", default="intermediate-6.0", show_default=True, help="TLS guideline to follow.")
+@click.option("--profile-file", help="A file with its name in one line, read again when it has changed.")
 @click.option("--http2", is_flag=True, help="Offer HTTP/2 as well; needs zttp.")
 @click.option(
     "--reload-every",
     type=click.IntRange(0, 3600),
+    callback=bounds.seconds,
     default=5,
     show_default=True,
-    help="Seconds between two looks whether a certificate, key or list has changed; 0 waits for SIGHUP.",
+    help="Seconds between two looks whether a certificate, key, list or profile has changed; 0 waits for SIGHUP.",
 )
 @click.option(
     "--workers", type=int, default=1, show_default=True, envvar="WEB_CONCURRENCY", help="How many processes serve."
@@ -122,6 +124,7 @@ def main() -> None:
 @click.option(
     "--drain",
     type=click.FloatRange(0, 300),
+    callback=bounds.seconds,
     default=0.0,
     show_default=True,
     help="Seconds requests are still taken once it is no more ready.",
@@ -134,7 +137,8 @@ def main() -> None:
     show_default=True,
     help="How security events are written to stderr.",
 )
-@as_options(click.option)
+@bounds.as_options(click.option)
+@flags.as_options(click.option)
 @click.pass_context
 def serve(
     ctx: click.Context, /, target: str | None, app_dir: str, factory: bool, log_format: Any, **choices: Any
@@ -143,36 +147,37 @@ def serve(
 
     Without TARGET it is the entrypoint that pyproject.toml names for FastAPI.
     """
-    from .server.flags import FLAGS, passed
-    from .server.policy import ServerPolicy
+    from .server import Admission, Deadlines, HeadLimits, ServerPolicy
     from .server.processes.again import started_again
+    from .server.processes.hangup import passed_over
     from .server.target import entrypoint, load_app
 
-    given = {flag.name: choices.pop(flag.name) for flag in FLAGS if flag.name in choices and flag.verdict != "ours"}
-    settings = passed({name: setting for name, setting in given.items() if setting not in (None, ())})
+    of_uvicorn = [flag.name for flag in flags.FLAGS if flag.name in choices and flag.verdict != "ours"]
+    given = {name: choices.pop(name) for name in of_uvicorn}
+    settings = flags.passed({name: setting for name, setting in given.items() if setting not in (None, ())})
     target = target or entrypoint()
     for name in ("certfile", "keyfile"):
         if choices[name] is None and choices["uds"] is None:
             raise click.UsageError(f"Missing option '--{name}'.", ctx)
     policy = ServerPolicy(
         keyfile_password=os.environ.get("ASVS_KEYFILE_PASSWORD"),
-        drain=timedelta(seconds=choices.pop("drain")),
-        reload_every=timedelta(seconds=choices.pop("reload_every")),
+        **bounds.bounded(choices, admission=Admission, deadlines=Deadlines, head_limits=HeadLimits),
         **choices,
     )
     where: dict[str, Any] = {"app_dir": app_dir, "factory": factory}
-    if policy.workers == 1:
-        started_again(policy, as_program=ctx.find_root().meta[ARGUMENTS] == sys.argv[1:])
+    with passed_over():
+        if policy.workers == 1:
+            started_again(policy, as_program=ctx.find_root().meta[ARGUMENTS] == sys.argv[1:])
 
-    # uvicorn is slow to load: not in a process that is about to be replaced.
-    from .server.launcher import serve as serve_app
-    from .server.logs import events_on_stderr
+        # uvicorn is slow to load: not in a process that is about to be replaced.
+        from .server.launcher import serve as serve_app
+        from .server.logs import events_on_stderr
 
-    if policy.workers > 1:
-        serve_app(target, policy, log_format=log_format, **where, **settings)
-    else:
-        with events_on_stderr(level=policy.log_level, log_format=log_format):
-            serve_app(load_app(target, **where), policy, **settings)
+        if policy.workers > 1:
+            serve_app(target, policy, log_format=log_format, **where, **settings)
+        else:
+            with events_on_stderr(level=policy.log_level, log_format=log_format):
+                serve_app(load_app(target, **where), policy, **settings)
 
 
 @main.command()

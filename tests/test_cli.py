@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -23,6 +24,7 @@ from fastapi import FastAPI
 import asvs_middleware
 from asvs_middleware import __version__
 from asvs_middleware.cli import main
+from asvs_middleware.cli import serve as serve_command
 from asvs_middleware.server.pki import write_development_pki
 
 APP = """
@@ -246,6 +248,23 @@ def test_wrong_inputs(arguments: list[str], message: str, asvs: Asvs) -> None:
     (line,) = result.stderr.splitlines()
     assert line.startswith("asvs: ")
     assert message in line
+
+
+def numbers() -> list[str]:
+    """The options of `asvs serve` that take a number and are not refused whatever it is."""
+    octal = ["--uds-mode"]
+    given = (one for one in serve_command.params if isinstance(one, click.Option) and not one.hidden)
+    return octal + [one.opts[-1] for one in given if isinstance(one.type, type(click.INT) | type(click.FLOAT))]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1", "1e400", "9" * 30, "9" * 5000, "", "three", "0x10"])
+@pytest.mark.parametrize("option", numbers())
+def test_whatever_is_given_for_a_number(option: str, text: str, asvs: Asvs) -> None:
+    """Not a number, endless, negative or huge: one line, no traceback, and nothing starts."""
+    result = asvs("serve", "served_by_cli:app", *CERTIFICATE, "--port", "0", f"{option}={text}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("asvs: ")
 
 
 def test_mistakes_of_the_app_keep_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:

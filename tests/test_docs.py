@@ -510,10 +510,10 @@ def test_settings_of_uvicorn_are_listed() -> None:
 
 def _explained(flag: Flag) -> str:
     values = [f"One of: {', '.join(f'`{one}`' for one in flag.values)}."] if flag.values else []
-    most = [f"At most {flag.most}."] if flag.most is not None else []
+    limits = [f"From {flag.least} to {flag.most}."] if flag.most else []
     spelt = flag.option if flag.kept else f"--no-{flag.option[2:]}"
     kept = [f"`{spelt}` is accepted: it is in force."] if flag.kept is not None else []
-    return " ".join([flag.why, *values, *most, *kept])
+    return " ".join([flag.why, *values, *limits, *kept])
 
 
 def _option(told: dict[str, Any]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from ..names import known
 from .chain import connected, has_issuing_key, is_authority
 from .identity import IdentityPattern
 from .path import Profile
+from .pem import refuse_torn
 from .revocation.crl_source import configured_revocation
 from .revocation.lists import Revocation
 from .revocation.policy import RevocationPolicy
@@ -132,6 +133,7 @@ def _several(argument: str, paths: Sequence[Place]) -> tuple[Place, ...]:
 
 def _read_authorities(argument: str, path: Place) -> tuple[x509.Certificate, ...]:
     where, data = _where(argument, path), _read(argument, path)
+    refuse_torn(data, where)
     try:
         found = tuple(x509.load_pem_x509_certificates(data))
         strangers = [certificate for certificate in found if not is_authority(certificate)]

@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from .accept.limits import Admission
     from .http.deadlines import Deadlines
     from .http.head import HeadLimits
+    from .keys.expiry import certificate_seconds_left
     from .launcher import serve
     from .policy import ServerPolicy
 
-__all__ = ["Admission", "Deadlines", "HeadLimits", "ServerPolicy", "serve"]
+__all__ = ["Admission", "Deadlines", "HeadLimits", "ServerPolicy", "certificate_seconds_left", "serve"]
 
 _FILE = {
     "Admission": "accept.limits",
     "Deadlines": "http.deadlines",
     "HeadLimits": "http.head",
     "ServerPolicy": "policy",
+    "certificate_seconds_left": "keys.expiry",
     "serve": "launcher",
 }
 

@@ -24,7 +24,9 @@ class Flag(NamedTuple):
         why: what it does, or why it is refused and what to write instead.
         kept: the one value that is not refused, because it is what is in force.
         values: the only ones passed.
-        most: the highest one passed.
+        least: the lowest number passed.
+        most: the highest one.
+        always: it must be a number: None would take the limit away.
     """
 
     name: str
@@ -33,7 +35,9 @@ class Flag(NamedTuple):
     why: str
     kept: bool | None = None
     values: tuple[str, ...] = ()
-    most: int | None = None
+    least: int = 0
+    most: int = 0
+    always: bool = False
 
     @property
     def option(self) -> str:
@@ -44,6 +48,7 @@ class Flag(NamedTuple):
 
 
 _TLS: Final = "TLS follows the profile alone: choose one with --profile"
+_MILLION: Final = 1_000_000
 _RELOADER: Final = (
     "A server that restarts itself when a file changes runs whatever is written there: use `uvicorn --reload` "
     "while you develop"
@@ -72,10 +77,12 @@ FLAGS: Final = (
         "WebSocket implementation.",
         values=("auto", "none", "websockets", "websockets-sansio", "wsproto"),
     ),
-    Flag("ws_max_size", "whole", "passed", "Bytes of one WebSocket message.", most=64 * 1024 * 1024),
-    Flag("ws_max_queue", "whole", "passed", "WebSocket messages held for the app.", most=4096),
-    Flag("ws_ping_interval", "number", "passed", "Seconds between WebSocket pings."),
-    Flag("ws_ping_timeout", "number", "passed", "Seconds a WebSocket client has to answer a ping."),
+    Flag(
+        "ws_max_size", "whole", "passed", "Bytes of one WebSocket message.", least=1, most=64 * 1024 * 1024, always=True
+    ),
+    Flag("ws_max_queue", "whole", "passed", "WebSocket messages held for the app.", least=1, most=4096, always=True),
+    Flag("ws_ping_interval", "number", "passed", "Seconds between WebSocket pings.", most=3600),
+    Flag("ws_ping_timeout", "number", "passed", "Seconds a WebSocket client has to answer a ping.", most=3600),
     Flag("ws_per_message_deflate", "boolean", "passed", "Compress WebSocket messages."),
     Flag("lifespan", "text", "passed", "Start and end of the app.", values=("auto", "on", "off")),
     Flag("interface", "text", "refused", "Only ASGI 3 is served: wrap a WSGI app in the app itself."),
@@ -105,13 +112,44 @@ FLAGS: Final = (
         "It is for uvicorn's proxy header fields, which are off: use SecurityPolicy(trusted_proxies=).",
     ),
     Flag("root_path", "text", "passed", "The path the app is mounted at by a proxy."),
-    Flag("limit_concurrency", "whole", "passed", "Connections and tasks before 503 is answered."),
-    Flag("limit_max_requests", "whole", "passed", "Requests before a process ends; a worker is replaced."),
-    Flag("limit_max_requests_jitter", "whole", "passed", "Random addition to it, so that workers do not end together."),
-    Flag("backlog", "whole", "passed", "Connections the system holds until they are accepted."),
-    Flag("timeout_keep_alive", "whole", "passed", "Seconds an idle connection is kept.", most=3600),
+    # With 0 of these every request would be refused, or every process end as it begins.
+    Flag(
+        "limit_concurrency", "whole", "passed", "Connections and tasks before 503 is answered.", least=1, most=_MILLION
+    ),
+    Flag(
+        "limit_max_requests",
+        "whole",
+        "passed",
+        "Requests before a process ends; a worker is replaced.",
+        least=1,
+        most=1000 * _MILLION,
+    ),
+    Flag(
+        "limit_max_requests_jitter",
+        "whole",
+        "passed",
+        "Random addition to it, so that workers do not end together.",
+        most=1000 * _MILLION,
+        always=True,
+    ),
+    Flag(
+        "backlog",
+        "whole",
+        "passed",
+        "Connections the system holds until they are accepted; 2048 unless given.",
+        least=1,
+        most=65535,
+        always=True,
+    ),
+    Flag("timeout_keep_alive", "whole", "passed", "Seconds an idle connection is kept.", most=3600, always=True),
     Flag("timeout_notify", "whole", "refused", "It belongs to callback_notify: use --ready-file, or systemd."),
-    Flag("timeout_graceful_shutdown", "whole", "passed", "Seconds for requests under way at the end; 30 unless given."),
+    Flag(
+        "timeout_graceful_shutdown",
+        "whole",
+        "passed",
+        "Seconds for requests under way at the end; 30 unless given.",
+        most=3600,
+    ),
     Flag(
         "timeout_worker_healthcheck",
         "whole",
@@ -140,7 +178,14 @@ FLAGS: Final = (
     ),
     Flag("version", "switch", "ours", "`asvs --version`."),
     Flag("app_dir", "text", "ours", "The folder the module is looked for in first."),
-    Flag("h11_max_incomplete_event_size", "whole", "passed", "Bytes h11 holds of a request's head.", most=64 * 1024),
+    Flag(
+        "h11_max_incomplete_event_size",
+        "whole",
+        "passed",
+        "Bytes h11 holds of a request's head.",
+        least=1024,
+        most=64 * 1024,
+    ),
     Flag("reset_contextvars", "switch", "passed", "Each request in a fresh context."),
     Flag("factory", "switch", "ours", "TARGET makes the app."),
 )
@@ -182,15 +227,13 @@ def _is_passed(name: str, setting: Any) -> bool:
 
 
 def _check_number(flag: Flag, setting: Any) -> None:
-    if setting is None:
+    if setting is None and not flag.always:
         return
     kinds = int if flag.kind == "whole" else (int, float)
     # Not a number, written as one, is below nothing and above nothing.
-    in_range = isinstance(setting, kinds) and not isinstance(setting, bool) and 0 <= setting < float("inf")
-    if not in_range or (flag.most is not None and setting > flag.most):
+    if not isinstance(setting, kinds) or isinstance(setting, bool) or not flag.least <= setting <= flag.most:
         raise ConfigurationError(
-            f"{flag.name}={setting!r} ({flag.option}) is out of range.",
-            fix=f"Use 0 to {flag.most}." if flag.most is not None else "Use 0 or more.",
+            f"{flag.name}={setting!r} ({flag.option}) is out of range.", fix=f"Use {flag.least} to {flag.most}."
         )
 
 

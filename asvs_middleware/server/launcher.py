@@ -17,17 +17,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .. import events
 from ..errors import ConfigurationError
 from ..stack import Stack, stack_of
-from ..tls import describe, guideline
+from ..tls import Guideline, describe
 from .accept.guarded import guard_for
 from .flags import passed
 from .http.extension import with_tls_extension
-from .keys.groups import is_needed, report
+from .keys.groups import is_needed
 from .keys.reload import Reloader
-from .listeners import Listeners, listening, port_of
+from .listeners import BACKLOG, Listeners, listening, port_of
 from .logs import LogFormat, events_on_stderr
 from .plaintext import plaintext_app
 from .policy import ServerPolicy
 from .processes.again import workers_environment
+from .processes.hangup import passed_over
 from .processes.readiness import Announcement, Log, Probe, of_process
 from .processes.shared_state import check_shared_state
 from .processes.supervisor import Supervisor
@@ -78,6 +79,7 @@ def serve(
             fix='Name it: serve("main:app", policy).',
         )
     with ExitStack() as entered:
+        entered.enter_context(passed_over())
         if log_format is not None:
             entered.enter_context(events_on_stderr(level=policy.log_level, log_format=log_format))
         announcements = (Log(), *of_process(policy.ready_file, os.environ))
@@ -88,7 +90,7 @@ def serve(
             _serve_by_workers(order, announcements)
             return
         found = load_app(app, app_dir=app_dir, factory=factory) if isinstance(app, str) else app
-        listeners = entered.enter_context(opened(policy))
+        listeners = entered.enter_context(opened(policy, backlog=settings.get("backlog", BACKLOG)))
         with suppress(KeyboardInterrupt):  # uvicorn has ended in order, and raises the signal again.
             run_here(found, policy, listeners, announcements=announcements, **settings)
 
@@ -151,7 +153,6 @@ def server_for(
     reloader = _reloader(policy, stack, at=at or datetime.now(UTC))
     if policy.over_tls:
         context = reloader.context
-        report(context.current, guideline(policy.profile).groups)
         in_force = describe(context.current).facts()
         reloader.server.advise(at or datetime.now(UTC))
         layer = with_tls_extension(app, server_cert=reloader.server.shown)
@@ -159,7 +160,7 @@ def server_for(
     probe = Probe()
     server = TLSServer(
         loaded(layer, {**settings, **over_tls}),
-        facts=_facts(policy, listeners) | in_force,
+        facts=_facts(policy, listeners, reloader.server.profile) | in_force,
         announcements=(probe, *announcements),
         lifeline=lifeline,
         reloader=reloader,
@@ -186,13 +187,13 @@ def server_for(
 
 
 @contextmanager
-def opened(policy: ServerPolicy) -> Iterator[Listeners]:
+def opened(policy: ServerPolicy, *, backlog: int = BACKLOG) -> Iterator[Listeners]:
     """Open the ports of the policy, or its unix socket, and close them at the end."""
     if policy.uds is None:
-        with listening(policy) as listeners:
+        with listening(policy, backlog=backlog) as listeners:
             yield listeners
         return
-    with listening_on(policy.uds, mode=policy.uds_mode) as one:
+    with listening_on(policy.uds, mode=policy.uds_mode, backlog=backlog) as one:
         yield Listeners([one], [])
 
 
@@ -200,7 +201,8 @@ def _serve_by_workers(order: Order, announcements: Iterable[Announcement]) -> No
     policy = order.policy
     if policy.over_tls:
         policy.context(datetime.now(UTC))  # A wrong file is said once, and before a process is started.
-    with opened(policy) as listeners, suppress(KeyboardInterrupt):
+    backlog = order.settings.get("backlog", BACKLOG)
+    with opened(policy, backlog=backlog) as listeners, suppress(KeyboardInterrupt):
         Supervisor(
             order.on(listeners),
             listeners,
@@ -266,12 +268,12 @@ def _reloader(policy: ServerPolicy, stack: Stack | None, *, at: datetime) -> Rel
     return Reloader.of(policy, verifier=stack.guard.certificates, hosts=stack.policy.hosts, at=at)
 
 
-def _facts(policy: ServerPolicy, listeners: Listeners) -> dict[str, str | int | None]:
+def _facts(policy: ServerPolicy, listeners: Listeners, profile: Guideline | None) -> dict[str, str | int | None]:
     host = f"[{policy.host}]" if ":" in policy.host else policy.host
     where = f"https://{host}:{port_of(listeners.tls)}" if policy.uds is None else f"unix:{os.fspath(policy.uds)}"
     return {
         "url": where,
         "plaintext_url": f"http://{host}:{port_of(listeners.plaintext)}" if listeners.plaintext else None,
-        "profile": policy.profile if policy.over_tls else None,
+        "profile": None if profile is None else profile.name,
         "client_certificates": policy.client_certificates if policy.client_ca is not None else "none",
     }

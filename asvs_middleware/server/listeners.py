@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from ..errors import ConfigurationError
 from .policy import ServerPolicy
 
-_BACKLOG: Final = 2048
+BACKLOG: Final = 2048
+"""Connections the system holds for each port until they are accepted."""
 
 
 class Listeners(NamedTuple):
@@ -25,17 +26,21 @@ class Listeners(NamedTuple):
 
 
 @contextmanager
-def listening(policy: ServerPolicy) -> Iterator[Listeners]:
+def listening(policy: ServerPolicy, *, backlog: int = BACKLOG) -> Iterator[Listeners]:
     """Open the ports of the policy, and close them at the end whatever happens.
+
+    Args:
+        policy: of the server.
+        backlog: connections the system holds for each until they are accepted.
 
     Raises:
         ConfigurationError: the host has no address, or a port is taken or not allowed.
     """
     with ExitStack() as opened:
-        tls = _listen(policy.host, policy.port, "port", opened)
+        tls = _listen(policy.host, policy.port, "port", backlog, opened)
         plaintext = list[socket.socket]()
         if policy.redirect_port is not None:
-            plaintext = _listen(policy.host, policy.redirect_port, "redirect_port", opened)
+            plaintext = _listen(policy.host, policy.redirect_port, "redirect_port", backlog, opened)
         yield Listeners(tls, plaintext)
 
 
@@ -44,7 +49,7 @@ def port_of(sockets: list[socket.socket]) -> int:
     return int(sockets[0].getsockname()[1])
 
 
-def _listen(host: str, port: int, argument: str, opened: ExitStack) -> list[socket.socket]:
+def _listen(host: str, port: int, argument: str, backlog: int, opened: ExitStack) -> list[socket.socket]:
     """Return one socket for each address of the host, all with the same port."""
     sockets = list[socket.socket]()
     problem = f"The host {host!r} has no address of this machine"
@@ -53,6 +58,7 @@ def _listen(host: str, port: int, argument: str, opened: ExitStack) -> list[sock
             # The protocol must be said: asyncio sets TCP_NODELAY only where it is told that this is TCP.
             listener = opened.enter_context(socket.socket(family, kind, protocol))
             _bind(listener, address, port_of(sockets) if sockets else port)
+            listener.listen(backlog)
         except OSError as error:
             problem = f"{argument}={port} on host {host!r} cannot be opened: {error.strerror}"
             # A name may stand for an address this machine lacks: `::1` in a container, or a kernel, without IPv6.
@@ -84,4 +90,3 @@ def _bind(listener: socket.socket, address: tuple[Any, ...], port: int) -> None:
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
     listener.bind((address[0], port, *address[2:]))
-    listener.listen(_BACKLOG)

@@ -13,11 +13,11 @@ from typing import Final, Literal, get_args
 
 from ..errors import ConfigurationError
 from ..names import known
-from ..tls import DEFAULT_PROFILE, guideline, server_context
+from ..tls import DEFAULT_PROFILE, server_context
 from .accept.limits import Admission
 from .http.deadlines import Deadlines
 from .http.head import HeadLimits
-from .keys.choices import checked_pairs, key_password
+from .keys.choices import check_profile, checked_pairs, chosen_guideline, key_password
 from .keys.watching import check_interval
 from .processes.choices import check_probe, check_unix_socket, check_workers
 
@@ -48,6 +48,7 @@ class ServerPolicy:
         redirect_port: for plaintext, where pages are redirected and all else is refused; None opens none.
         public_port: the TLS port clients see, where something in front translates it; `port` unless given.
         profile: a name in tls.GUIDELINES.
+        profile_file: a file with that name in one line, in place of profile; read anew at each reload.
         http2: offer HTTP/2 as well; needs `zttp`.
         reload_every: between two looks whether a certificate, key or list has changed; zero waits for SIGHUP.
         workers: how many processes serve; several need the app's name, and no state in memory.
@@ -77,6 +78,7 @@ class ServerPolicy:
     redirect_port: int | None = None
     public_port: int | None = None
     profile: str = DEFAULT_PROFILE
+    profile_file: FilePath | None = None
     http2: bool = False
     reload_every: timedelta = timedelta(seconds=5)
     workers: int = 1
@@ -94,7 +96,7 @@ class ServerPolicy:
         if self.uds is None or self.certfile is not None or self.keyfile is not None:
             _path("certfile", self.certfile)
             _path("keyfile", self.keyfile)
-        for name in ("client_ca", "uds", "ready_file"):
+        for name in ("client_ca", "profile_file", "uds", "ready_file"):
             if getattr(self, name) is not None:
                 _path(name, getattr(self, name))
         object.__setattr__(self, "other_certificates", checked_pairs(self))
@@ -123,7 +125,7 @@ class ServerPolicy:
         check_workers(self.workers)
         check_unix_socket(self)
         check_probe(self)
-        guideline(self.profile)
+        check_profile(self)
         _each_is(self, deadlines=Deadlines, admission=Admission, head_limits=HeadLimits)
         known(self.log_level, get_args(LogLevel), where="ServerPolicy(log_level=...)")
 
@@ -150,7 +152,7 @@ class ServerPolicy:
             other_certificates=self.other_certificates,
             client_ca=self.client_ca,
             client_certificates=self.client_certificates if self.client_ca is not None else "none",
-            profile=self.profile,
+            profile=chosen_guideline(self).name,
             alpn=("h2", "http/1.1") if self.http2 else ("http/1.1",),
             at=at,
         )

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import uvicorn
 
 from .accept.guarded import GuardedServer
+from .http.sending import sent
 from .keys.reload import Reloader
 from .logs import queries_left_out
 from .processes.readiness import Announcement
@@ -130,14 +131,14 @@ class TLSServer(GuardedServer):
         """Cut off clients that do not answer the end of TLS: event loops give each of them 30 seconds.
 
         Who keeps a connection open and idle answers when it next uses it. What is still being sent is let through,
-        unless the end is forced.
+        unless the end is forced; where nobody can say, the deadline for sending ends it (`http.sending`).
         """
         states = [server.server_state for server in (self, *([] if self.beside is None else [self.beside[0]]))]
         while True:
             transports = [connection.transport for state in states for connection in state.connections]
             await self._patience()
             for transport in transports:
-                if self.force_exit or (transport.is_closing() and not transport.get_write_buffer_size()):
+                if self.force_exit or (transport.is_closing() and _took_all(transport)):
                     transport.abort()
 
     async def _patience(self) -> None:
@@ -148,6 +149,11 @@ class TLSServer(GuardedServer):
                 if self.beside is not None:
                     self.beside[0].force_exit = True
                 return
+
+
+def _took_all(transport: asyncio.Transport) -> bool:
+    taken = sent(transport)
+    return taken.certain and not taken.pending
 
 
 class PlaintextServer(GuardedServer):

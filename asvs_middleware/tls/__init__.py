@@ -2,7 +2,7 @@
 
 from .client import HandshakeHook, client_context, verified_chain
 from .describe import Description, Missing, describe
-from .files import read_chain, read_password
+from .files import read_chain, read_password, read_profile
 from .groups import in_force, known_here
 from .guidelines import DEFAULT_PROFILE, GUIDELINES, Guideline, guideline
 from .lifetimes import Lifetime, public_limit
@@ -28,6 +28,7 @@ __all__ = [
     "public_limit",
     "read_chain",
     "read_password",
+    "read_profile",
     "server_context",
     "verified_chain",
 ]

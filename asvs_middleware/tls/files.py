@@ -19,11 +19,24 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ..certificates.pem import refuse_torn
 from ..errors import ConfigurationError
+from ..names import known
+from .guidelines import GUIDELINES, Guideline
 
 FilePath = str | os.PathLike[str]
 
-_LONGEST_PASSWORD: Final = 1024
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises where a certificate or key is not what it should be."""
+
+_LONGEST_LINE: Final = 1024
 _FOR_OTHERS: Final = 0o007 if os.name == "posix" else 0  # Windows has no such bits.
 
 
@@ -63,9 +76,10 @@ def load_trust(context: ssl.SSLContext, argument: str, path: FilePath, *, at: da
     """Add the certificates of a PEM file to the context's trust anchors.
 
     Raises:
-        ConfigurationError: the file cannot be read, holds no certificate, or only expired ones.
+        ConfigurationError: the file cannot be read, is cut off, holds no certificate, or only expired ones.
     """
     with _naming(argument, path, fix="Give PEM: one or more blocks that begin with -----BEGIN CERTIFICATE-----."):
+        _read(argument, path)
         context.load_verify_locations(path)
     # OpenSSL lists CAs only. An anchor that is the peer's own certificate is judged in the handshake.
     ends = [ssl.cert_time_to_seconds(str(anchor["notAfter"])) for anchor in context.get_ca_certs()]
@@ -77,10 +91,10 @@ def read_chain(argument: str, path: FilePath) -> list[x509.Certificate]:
     """Return the certificates of a PEM file in their order; there is at least one.
 
     Raises:
-        ConfigurationError: the file cannot be read, or holds no certificate.
+        ConfigurationError: the file cannot be read, is cut off, or holds no certificate.
     """
     with _naming(argument, path, fix="Give PEM: one or more blocks that begin with -----BEGIN CERTIFICATE-----."):
-        return x509.load_pem_x509_certificates(Path(path).read_bytes())
+        return x509.load_pem_x509_certificates(_read(argument, path))
 
 
 def read_password(argument: str, path: FilePath) -> str:
@@ -91,9 +105,24 @@ def read_password(argument: str, path: FilePath) -> str:
     """
     with _naming(argument, path, fix="Give a file of one line, in UTF-8, that holds the password of the key."):
         _refuse_open(argument, path)
-        text = Path(path).read_bytes()[: _LONGEST_PASSWORD + 3].decode().removesuffix("\n").removesuffix("\r")
-        if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
-            raise ValueError("it does not hold one line with a password")
+        return _only_line(path, "a password")
+
+
+def read_profile(argument: str, path: FilePath) -> Guideline:
+    """Return the guideline that a file names and says nothing else; the end of its line does not count.
+
+    Raises:
+        ConfigurationError: it cannot be read, or holds no name of a profile.
+    """
+    with _naming(argument, path, fix='Give a file of one line that holds the name of a profile: "modern-6.0".'):
+        name = _only_line(path, "the name of a profile")
+    return GUIDELINES[known(name, GUIDELINES, where=f"{_given(argument, path)}: the list of TLS profiles")]
+
+
+def _only_line(path: FilePath, what: str) -> str:
+    text = Path(path).read_bytes()[: _LONGEST_LINE + 3].decode().removesuffix("\n").removesuffix("\r")
+    if not text or len(text) > _LONGEST_LINE or not text.isprintable():
+        raise ValueError(f"it does not hold one line with {what}")
     return text
 
 
@@ -112,7 +141,14 @@ def _refuse_open(argument: str, path: FilePath) -> None:
 def _private_key(path: FilePath, password: str | None) -> PrivateKeyTypes:
     with _naming("keyfile", path, fix="Give a PEM private key, and its password if it is encrypted."):
         _refuse_open("keyfile", path)
-        return load_pem_private_key(Path(path).read_bytes(), password.encode() if password else None)
+        return load_pem_private_key(_read("keyfile", path), password.encode() if password else None)
+
+
+def _read(argument: str, path: FilePath) -> bytes:
+    """Return the bytes of a PEM file; one that is cut off is refused."""
+    data = Path(path).read_bytes()
+    refuse_torn(data, _given(argument, path))
+    return data
 
 
 def _check_strength(key: CertificatePublicKeyTypes) -> None:
@@ -153,7 +189,7 @@ def _naming(argument: str, path: FilePath, *, fix: str) -> Iterator[None]:
         raise ConfigurationError(
             f"{_given(argument, path)} cannot be read: {error.strerror}.", fix="Check the path and who may read it."
         ) from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise ConfigurationError(f"{_given(argument, path)} cannot be used: {error}.", fix=fix) from error
 
 

@@ -15,11 +15,12 @@ from itertools import pairwise
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ..errors import ConfigurationError
+from .files import UNREADABLE
 from .guidelines import Guideline
 from .lifetimes import Lifetime, coming_limits, public_limit
 
@@ -66,7 +67,7 @@ def refuse_unusable(argument: str, chain: Chain) -> None:
                     f"{argument}: certificate {number} in the file did not issue the one before it.",
                     fix="Put the server's certificate first, then the CA that issued it, and so on; leave others out.",
                 )
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"{argument} holds a certificate that cannot be read to its end: {error}.", fix="Have it issued anew."
         ) from error

@@ -71,6 +71,7 @@ def served(request: pytest.FixtureRequest, idp: Any, pki: Path) -> Iterator[tupl
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "The server ended before it had started."
         time.sleep(0.01)
     RAN.clear()
     yield request.param, listener.getsockname()[1]

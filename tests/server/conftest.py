@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from asvs_middleware import ClientCertificates
 from asvs_middleware.server.accept.guarded import Guard, GuardedServer
+from asvs_middleware.server.accept.refusals import RefusalLog
 from asvs_middleware.server.keys.reload import Reloader
 from asvs_middleware.server.launcher import server_for
 from asvs_middleware.server.listeners import listening, port_of
@@ -78,11 +79,16 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def serving(pki: Path) -> Serving:
-    """Serve an app in a thread: `with serving(app, client_ca=...) as served`."""
+    """Serve an app in a thread: `with serving(app, client_ca=...) as served`; `log` has another budget of events."""
 
     @contextmanager
     def serve(
-        app: ASGIApp, *, settings: dict[str, Any] | None = None, plaintext: bool = True, **choices: Any
+        app: ASGIApp,
+        *,
+        settings: dict[str, Any] | None = None,
+        plaintext: bool = True,
+        log: RefusalLog | None = None,
+        **choices: Any,
     ) -> Iterator[Served]:
         files = {"certfile": pki / "server.pem", "keyfile": pki / "server.key"}
         ports = {"port": 0, "redirect_port": 0 if plaintext else None}
@@ -90,6 +96,9 @@ def serving(pki: Path) -> Serving:
         with listening(policy) as listeners:
             served = Served(port_of(listeners.tls), port_of(listeners.plaintext) if listeners.plaintext else None, pki)
             server = server_for(app, policy, listeners, **(settings or {}))
+            if log is not None:
+                assert server.guard is not None
+                server.guard = replace(server.guard, log=log)
             thread = threading.Thread(target=server.run, args=(listeners.tls,))
             thread.start()
             while not server.started and thread.is_alive():

@@ -46,7 +46,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     while (message := await receive())["type"] == "http.request" and message["more_body"]:
         pass
     await asyncio.sleep({"/slow": 0.6, "/pause": 0.2}.get(path, 0))
-    size = 20_000_000 if path == "/large" else 2
+    size = {"/large": 20_000_000, "/some": 400_000}.get(path, 2)
     if path != "/first":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
     await send({"type": "http.response.body", "body": b"a" * size})
@@ -131,6 +131,62 @@ def test_http2(guarding: Any, pki: Path, events: Any, loop: str) -> None:
             assert lasts - 0.1 < lasted < lasts + 3.5, name
             assert (b"a" * 2 in answer) == (reported is None), name
     assert sorted(one["deadline"] for one in events()) == ["body", "first", "first"]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("how", ["slow", "stops", "the server ends"])
+def test_http2_downloads(guarding: Any, pki: Path, events: Any, loop: str, how: str) -> None:
+    """Who takes an answer slowly gets all of it, though the app was done at once; who stops taking is late."""
+    stops = how == "stops"
+    zttp = pytest.importorskip("zttp")
+    h2 = ssl.create_default_context(cafile=pki / "ca.pem")
+    h2.set_alpn_protocols(["h2"])
+    came, ended, begun = 0, False, time.monotonic()
+    with (
+        guarding(app, a_guard(), loop=loop, http="zttp", http2=True) as (server, port),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        h2.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        speaker = zttp.Connection(zttp.CLIENT, protocol=zttp.HTTP2)
+        speaker.initiate_connection()
+        ask(b"/some")(speaker, connection)
+        with suppress(ConnectionError, ssl.SSLError):
+            while not ended and (data := connection.recv(16384)):
+                speaker.receive_data(data)
+                while (event := speaker.next_event()) is not zttp.NEED_DATA:
+                    came += len(event.data) if isinstance(event, zttp.Data) else 0
+                    ended |= isinstance(event, zttp.EndOfMessage)
+                server.should_exit = how == "the server ends"
+                if not stops:
+                    connection.sendall(speaker.data_to_send())
+                    time.sleep(0.06)
+    assert time.monotonic() - begun > 2 * SHORT.total_seconds() - 0.1
+    assert (came == 400_000, ended) == (not stops, not stops)
+    assert [one["deadline"] for one in events()] == ["sending"] * stops
+
+
+def test_garbage_behind_a_download(guarding: Any, pki: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the client has no room for does not keep a connection open whose frames are none."""
+    zttp = pytest.importorskip("zttp")
+    h2 = ssl.create_default_context(cafile=pki / "ca.pem")
+    h2.set_alpn_protocols(["h2"])
+    guard = Guard(log=RefusalLog())
+    with (
+        guarding(app, guard, http="zttp", http2=True) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        h2.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        speaker = zttp.Connection(zttp.CLIENT, protocol=zttp.HTTP2)
+        speaker.initiate_connection()
+        ask(b"/some")(speaker, connection)
+        begun = time.monotonic()
+        with suppress(ConnectionError, ssl.SSLError):
+            for _ in range(20):
+                connection.sendall(b"\0\0\x01\x04\0\0\0\0\0x")  # SETTINGS of one byte.
+                time.sleep(0.1)
+        read_all(connection)
+        assert time.monotonic() - begun < 5
+    assert len([one for one in caplog.messages if "Invalid HTTP/2 frame" in one]) <= 2
 
 
 @pytest.fixture(scope="module", params=["h11", "httptools", "zttp"])
@@ -270,6 +326,9 @@ class Recorder:
         self.allowed = True
         self.ended = False
 
+    def closes(self) -> bool:
+        return self.allowed
+
     def writes(self) -> bool:
         self.heard.append("write")
         return self.allowed
@@ -318,6 +377,9 @@ async def _the_transport() -> None:
         recorder.ended = True
         assert transport.is_closing()
         recorder.ended = False
+        transport.close()
+        assert not transport.is_closing()
+        recorder.allowed = True
         transport.close()
         assert transport.is_closing()
         transport.abort()

@@ -1,6 +1,5 @@
 """The end of a certificate: announced in time, not every hour; and a number for a gauge."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,13 +7,16 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from asvs_middleware import SecurityPolicy, secure
+from asvs_middleware.server import certificate_seconds_left
 from asvs_middleware.server.keys.expiry import ExpiryWatch
 from asvs_middleware.server.keys.own_certificates import give_advice, lifetimes
 from asvs_middleware.server.pki import DevelopmentCA
 from asvs_middleware.server.policy import ServerPolicy
-from asvs_middleware.tls import Lifetime
+from asvs_middleware.tls import Lifetime, guideline
 
 Events = Callable[[], list[dict[str, Any]]]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,28 +81,6 @@ def test_the_metric(lives: dict[str, Lifetime], left: float) -> None:
     assert ExpiryWatch(lives).seconds_left(after(89)) == left
 
 
-@pytest.mark.anyio
-async def test_it_runs_until_cancelled(events: Events) -> None:
-    """At once, and again; the clock is asked each time."""
-    times = iter([after(1), after(65), after(85)])
-    task = asyncio.create_task(ExpiryWatch({"a": NINETY}).run(every=timedelta(0), clock=lambda: next(times, after(85))))
-    while len(events()) < 2:
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert [one["stage"] for one in events()] == ["renew", "late"]
-
-
-@pytest.mark.anyio
-async def test_the_clock_is_the_real_one(events: Events) -> None:
-    """Unless another is given."""
-    task = asyncio.create_task(ExpiryWatch({"a": Lifetime(BEGIN, BEGIN)}).run())
-    await asyncio.sleep(0)
-    task.cancel()
-    assert [one["stage"] for one in events()] == ["expired"]
-
-
 @pytest.fixture
 def policy(tmp_path: Path) -> ServerPolicy:
     """A server whose certificate knows another name, and is for longer than a public one may be."""
@@ -124,7 +104,8 @@ def test_the_certificates_of_a_policy(policy: ServerPolicy) -> None:
 
 def test_advice_is_written_as_events(policy: ServerPolicy, events: Events) -> None:
     """One event for each thing and certificate, with a stable code."""
-    give_advice(policy, hosts=["api.test"], at=datetime(2026, 11, 21, tzinfo=UTC))
+    profile = guideline("intermediate-6.0")
+    give_advice(policy, profile=profile, hosts=["api.test"], at=datetime(2026, 11, 21, tzinfo=UTC))
     found = [(one["event"], one["advice"], one["certificate"]) for one in events()]
     one_file = str(policy.certfile)
     assert ("certificate_advice", "host_not_covered", one_file) in found
@@ -142,3 +123,22 @@ def test_a_start_says_both(serving: Callable[..., Any], events: Events) -> None:
     assert found["sys_startup"]["versions"] == "TLSv1_2 to TLSv1_3"
     assert "X25519" in found["sys_startup"]["groups"].split()
     assert "encrypted client hello" in found["sys_startup"]["not_here"]
+
+
+def test_the_metric_of_this_process(serving: Callable[..., Any]) -> None:
+    """An app reads it from wherever it likes while it is served; outside of that there is no certificate to end."""
+    assert certificate_seconds_left() == float("inf")
+    seen = list[float]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            seen.append(certificate_seconds_left())
+            seen.append(certificate_seconds_left(datetime.now(UTC) + timedelta(days=1000)))
+            await PlainTextResponse("")(scope, receive, send)
+
+    with serving(app, plaintext=False) as served, served.client() as client:
+        assert client.get("/").status_code == 200
+    now, later = seen
+    assert 80 * 86400 < now < 91 * 86400
+    assert later < 0
+    assert certificate_seconds_left() == float("inf")

@@ -57,6 +57,7 @@ def test_passed_settings_exist() -> None:
     for flag in FLAGS:
         assert flag.verdict != "passed" or flag.name in known
         assert flag.why.endswith(".")
+        assert flag.verdict != "passed" or flag.kind not in {"whole", "number"} or flag.least < flag.most
 
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.verdict == "refused"], ids=lambda flag: flag.name)
@@ -77,13 +78,17 @@ def test_what_weakens_is_refused(flag: Any) -> None:
         pytest.param({"http": "my.module:Parser"}, "does not know 'my.module:Parser'", id="a parser of one's own"),
         pytest.param({"http": object}, "http .--http. is a type. Choose from: auto, h11", id="a class"),
         pytest.param({"loop": "zuvloop"}, "loop .--loop. does not know 'zuvloop'", id="a loop nobody tried"),
-        pytest.param({"backlog": -1}, r"backlog=-1 \(--backlog\) is out of range. Use 0 or more", id="negative"),
+        pytest.param({"backlog": -1}, r"backlog=-1 \(--backlog\) is out of range. Use 1 to 65535", id="negative"),
         pytest.param({"backlog": True}, "backlog=True", id="a truth as a number"),
         pytest.param({"backlog": 1.5}, "backlog=1.5", id="half a connection"),
         pytest.param({"ws_ping_interval": float("nan")}, "ws_ping_interval=nan", id="not a number"),
         pytest.param({"ws_ping_interval": float("inf")}, "ws_ping_interval=inf", id="for ever"),
-        pytest.param({"h11_max_incomplete_event_size": 1 << 20}, "Use 0 to 65536", id="a head of a mebibyte"),
-        pytest.param({"ws_max_size": 1 << 40}, "ws_max_size=.*Use 0 to 67108864", id="a frame of a tebibyte"),
+        pytest.param({"h11_max_incomplete_event_size": 1 << 20}, "Use 1024 to 65536", id="a head of a mebibyte"),
+        pytest.param({"ws_max_size": 1 << 40}, "ws_max_size=.*Use 1 to 67108864", id="a frame of a tebibyte"),
+        pytest.param({"ws_max_size": None}, "ws_max_size=None .*Use 1 to 67108864", id="frames without a limit"),
+        pytest.param({"limit_concurrency": 0}, "limit_concurrency=0 .*Use 1 to", id="nobody is served"),
+        pytest.param({"limit_max_requests": 0}, "limit_max_requests=0 .*Use 1 to", id="no process lives"),
+        pytest.param({"timeout_graceful_shutdown": 10**400}, "Use 0 to 3600", id="beyond what a clock holds"),
         pytest.param({"timeout_keep_alive": 86400}, "Use 0 to 3600", id="idle for a day"),
     ],
 )
@@ -91,6 +96,12 @@ def test_wrong_settings(settings: dict[str, Any], message: str) -> None:
     """Unknown, misspelt, out of range: one sentence, and nothing starts."""
     with pytest.raises(ConfigurationError, match=message):
         passed(settings)
+
+
+@pytest.mark.parametrize("name", ["timeout_graceful_shutdown", "limit_concurrency", "ws_ping_interval"])
+def test_none_where_it_takes_no_limit_away(name: str) -> None:
+    """uvicorn's own word for waiting for ever, for no limit beside ours, and for no pings."""
+    assert passed({name: None}) == {name: None}
 
 
 @given(

@@ -26,6 +26,8 @@ FILES: dict[str, Any] = {"certfile": "a.pem", "keyfile": "a.key"}
         pytest.param(
             {"keyfile_password": "secret", "keyfile_password_file": "file"}, "gives the password twice", id="twice"
         ),
+        pytest.param({"profile": "modern-6.0", "profile_file": "file"}, "gives the profile twice", id="two profiles"),
+        pytest.param({"profile_file": ""}, r"profile_file=''\) is no path", id="no path"),
         pytest.param(
             {"certfile": None, "keyfile": None, "uds": "/run/a.sock", "other_certificates": [("a", "b")]},
             "no first certificate",

@@ -389,6 +389,7 @@ def test_public_names() -> None:
         "Deadlines": "Deadlines",
         "HeadLimits": "HeadLimits",
         "ServerPolicy": "ServerPolicy",
+        "certificate_seconds_left": "certificate_seconds_left",
         "serve": "serve",
     }
     with pytest.raises(AttributeError, match="has no attribute 'srve'"):

@@ -3,6 +3,8 @@
 import os
 import resource
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +96,35 @@ def test_ipv6() -> None:
     with listening(a_policy(host="::1")) as listeners:
         (listener,) = listeners.tls
         assert listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+
+TELLS_ITS_BACKLOG = """
+import os, socket
+
+def backlogs():
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        try:
+            one = socket.socket(fileno=os.dup(descriptor))
+        except OSError:
+            continue
+        with one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield int.from_bytes(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)[28:], "little")
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": f"backlogs: {[*backlogs()]}"})
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux alone tells the backlog of a socket")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_backlog_that_was_chosen(workers: str, pki: Path, tmp_path: Path) -> None:
+    """--backlog is that of both ports, whoever of several processes opened them."""
+    (tmp_path / "tells.py").write_text(TELLS_ITS_BACKLOG)
+    files = ["--certfile", str(pki / "server.pem"), "--keyfile", str(pki / "server.key")]
+    command = [sys.executable, "-m", "asvs_middleware", "serve", "tells:app", *files, "--workers", workers]
+    command += ["--port", "0", "--redirect-port", "0", "--backlog", "7"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "backlogs: [7, 7]" in done.stderr

@@ -1,6 +1,8 @@
 """Choices of processes, sockets and probes; stores that several processes cannot share; the entrypoint of a project."""
 
 import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.keys.groups import MARK, VARIABLE, is_needed, release
 from asvs_middleware.server.policy import ServerPolicy
 from asvs_middleware.server.processes.again import settle, started_again, workers_environment
+from asvs_middleware.server.processes.hangup import passed_over
 from asvs_middleware.server.processes.shared_state import check_shared_state
 from asvs_middleware.server.target import entrypoint
 
@@ -198,3 +201,24 @@ def test_settling_twice() -> None:
     environ = {"PATH": "/bin"}
     settle(environ)
     assert environ == {"PATH": "/bin"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on this system")
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN, lambda number, frame: None])
+def test_what_sighup_did_before_it_does_again(before: Any) -> None:
+    """While it is passed over it ends nothing; in another thread than the main one nothing is changed."""
+    found = signal.signal(signal.SIGHUP, before)
+    try:
+        with passed_over():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGHUP) is before
+
+        def beside() -> Any:
+            with passed_over():
+                return signal.getsignal(signal.SIGHUP)
+
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(beside).result() is before
+    finally:
+        signal.signal(signal.SIGHUP, found)

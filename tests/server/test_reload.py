@@ -7,8 +7,6 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -27,6 +25,7 @@ from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.keys.reload import ROTATE, ROTATE_WITH_CLIENTS, Reloader
 from asvs_middleware.server.keys.reload_parts import ServerFiles
 from asvs_middleware.server.policy import ServerPolicy
+from asvs_middleware.tls import guideline, in_force
 
 LOOPS = ("asyncio", "uvloop")
 HOURS = timedelta(hours=1)
@@ -178,11 +177,11 @@ def a_folder(folder: Any) -> None:
         pytest.param(another_key, "is not the key of", id="another key"),
         pytest.param(another_certificate, "is not the key of", id="another certificate"),
         pytest.param(a_key_in_the_open, "is open to every user", id="a key everybody reads"),
-        pytest.param(half("server.pem"), "ends in the middle of a block", id="half a certificate"),
-        pytest.param(half("server.key"), "ends in the middle of a block", id="half a key"),
-        pytest.param(half("clients.crl"), "ends in the middle of a block", id="half a list"),
-        pytest.param(half_a_second_one, "ends in the middle of a block", id="half an intermediate"),
-        pytest.param(half_a_ca, "ends in the middle of a block", id="half a CA"),
+        pytest.param(half("server.pem"), "holds a PEM block that is not whole", id="half a certificate"),
+        pytest.param(half("server.key"), "holds a PEM block that is not whole", id="half a key"),
+        pytest.param(half("clients.crl"), "is not a certificate revocation list", id="half a list"),
+        pytest.param(half_a_second_one, "holds a PEM block that is not whole", id="half an intermediate"),
+        pytest.param(half_a_ca, "holds a PEM block that is not whole", id="half a CA"),
         pytest.param(a_stranger_signed_the_list, "signed by none of the given CAs", id="a stranger's list"),
         pytest.param(an_older_list, "has the number 1, below the former one's", id="an older list"),
         pytest.param(a_stale_list, "is in force until", id="a stale list"),
@@ -378,7 +377,7 @@ def test_files_that_never_come_to_rest(folder: Any, events: Any) -> None:
     times = count()
     rewritten = Odd(lambda: os.utime(folder.path / "server.pem", ns=(next(times), 0)))
     reloader = Reloader(ServerFiles(folder.policy(), at=folder.now), [rewritten], every=HOURS, rotate=HOURS)
-    assert reloader.follow(reloader.server.policy) is False
+    reloader.look(asked=True)
     for _ in range(3):
         reloader.look()
     [first, *others] = named(events, "reload_failed", "reloaded")
@@ -443,23 +442,91 @@ def test_under_load(loop: str, reloading: Any, folder: Any, events: Any) -> None
     assert len(named(events, "reloaded")) == 50
 
 
-def test_another_profile(reloading: Any, folder: Any, events: Any) -> None:
-    """v5.0.0-12.1.1: a policy that is followed rules the next handshake; one that cannot be changes nothing."""
-    with reloading(an_app(folder), folder) as served:
+@pytest.mark.parametrize("loop", LOOPS)
+def test_another_profile(loop: str, reloading: Any, folder: Any, events: Any) -> None:
+    """v5.0.0-12.1.1: the profile a file names rules the next handshake, on open connections nothing changes; a name
+    that is none changes nothing.
+    """
+    folder.write("profile", b"intermediate-6.0\n")
+    with reloading(an_app(folder), folder, loop=loop, profile_file=folder.path / "profile") as served:
         old = folder.context(maximum_version=ssl.TLSVersion.TLSv1_2)
         with served.connect(old) as before:
-            assert served.reloader.follow(replace(served.reloader.server.policy, profile="modern-6.0"))
-            with suppress(ConnectionError), pytest.raises(ssl.SSLError, match=r"alert|EOF|eof"):
-                served.connect(old)
+            folder.write("profile", b"modern-6.0\n")
+            served.settle()
+            assert is_refused(served, old)
             assert ask(before) == 200
         with served.connect(folder.context()) as connection:
-            assert ask(connection) == 200
-        following = served.reloader.server.policy
-        assert not served.reloader.follow(replace(following, keyfile=folder.path / "client-a.key"))
-        assert served.reloader.server.policy is following
-        with served.connect(folder.context()) as connection:
-            assert ask(connection) == 200
-    assert [event["event"] for event in named(events, "reload_failed", "reloaded")] == ["reloaded", "reload_failed"]
+            assert (connection.version(), ask(connection)) == ("TLSv1.3", 200)
+        folder.write("profile", b"modren-6.0\n")
+        served.settle()
+        assert is_refused(served, old)
+        folder.write("profile", b"intermediate-5.8")
+        served.settle()
+        with served.connect(old) as connection:
+            assert (connection.version(), ask(connection)) == ("TLSv1.2", 200)
+    first, failed, last = named(events, "reload_failed", "reloaded")
+    assert [(one["event"], one["profile"]) for one in (first, last)] == [
+        ("reloaded", "modern-6.0"),
+        ("reloaded", "intermediate-5.8"),
+    ]
+    assert failed["event"] == "reload_failed"
+    assert "profile'" in failed["reason"]
+    assert "does not know 'modren-6.0'. Did you mean 'modern-6.0'?" in failed["reason"]
+    assert {one["files"] for one in (first, failed, last)} == {str(folder.path / "profile")}
+
+
+def is_refused(served: Any, context: ssl.SSLContext) -> bool:
+    """Tell whether the handshake fails."""
+    try:
+        served.connect(context).close()
+    except (ssl.SSLError, ConnectionError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"", "does not hold one line", id="empty"),
+        pytest.param(b"modern-6.0\nintermediate-6.0\n", "does not hold one line", id="two lines"),
+        pytest.param(b"modern-", "does not know 'modern-'", id="half a name"),
+        pytest.param(b"modern-6.0 ", "does not know 'modern-6.0 '", id="a space behind it"),
+        pytest.param(b"\xff\xfe", "cannot be used", id="no UTF-8"),
+        pytest.param(b"a" * 2000, "does not hold one line", id="a long line"),
+        pytest.param(None, "cannot be read", id="gone"),
+    ],
+)
+def test_a_profile_file_that_is_not_right(content: bytes | None, reason: str, folder: Any, events: Any) -> None:
+    """At the start it is refused; later all stays as it was and one event says why; mended, it is in force."""
+    file = folder.path / "profile"
+    folder.write("profile", b"modern-6.0")
+    reloader = a_reloader(folder, profile_file=file)
+    context = reloader.context.current
+    spoilt = file.unlink if content is None else lambda: folder.write("profile", content)
+    spoilt()
+    for _ in range(3):
+        reloader.look()
+    assert reloader.context.current is context
+    [event] = named(events, "reload_failed", "reloaded")
+    assert "profile_file=" in event["reason"]
+    assert reason in event["reason"]
+    with pytest.raises(ConfigurationError, match=f"profile_file=.*{reason}"):
+        a_reloader(folder, profile_file=file)
+    folder.write("profile", b"intermediate-6.0\r\n")
+    reloader.look()
+    reloader.look()
+    assert named(events, "reloaded")[-1]["profile"] == "intermediate-6.0"
+
+
+def test_groups_of_another_profile(folder: Any, events: Any) -> None:
+    """Before Python 3.15 they were chosen when the process began: what a new profile leaves out is said, once."""
+    folder.write("profile", b"intermediate-6.0")
+    reloader = a_reloader(folder, profile_file=folder.path / "profile")
+    for name in (b"intermediate-5.7", b"intermediate-5.7\n", b"modern-5.7"):
+        folder.write("profile", name)
+        reloader.look(asked=True)
+    taken = set(in_force(reloader.context.current) or ()) - set(guideline("modern-5.7").groups)
+    assert len(named(events, "groups_not_limited")) == (2 if taken else 0)
 
 
 @pytest.mark.parametrize(
@@ -620,7 +687,8 @@ def test_a_context_that_answers_nobody(folder: Any, events: Any) -> None:
     """Whatever the reason: before it is put in force, a context has to answer a ClientHello."""
     reloader = a_reloader(folder)
     context, policy = reloader.context.current, reloader.server.policy
-    assert not reloader.follow(Mute(certfile=policy.certfile, keyfile=policy.keyfile))
+    reloader.server.policy = Mute(certfile=policy.certfile, keyfile=policy.keyfile)
+    reloader.look(asked=True)
     assert reloader.context.current is context
     [event] = named(events, "reload_failed")
     assert event["reason"].startswith("All stays as it was. A context with these files answers no ClientHello.")

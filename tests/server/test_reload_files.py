@@ -1,14 +1,11 @@
-"""What is seen of files from outside, and of half ones from inside."""
+"""What is seen of files from outside."""
 
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from asvs_middleware.server.keys.watching import changed, snapshot, torn
+from asvs_middleware.server.keys.watching import changed, snapshot
 
 WHOLE = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -94,45 +91,3 @@ def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to("circle")
     paths = [tmp_path / "none", tmp_path / "circle", "nul\0l", "x" * 5000]
     assert snapshot(paths) == snapshot(paths)
-    assert torn(paths) is None
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        pytest.param(WHOLE, False, id="one block"),
-        pytest.param(b"CN=ca -----\n" + WHOLE + b"# the next one\n" + WHOLE + b"end", False, id="text between blocks"),
-        pytest.param(WHOLE[:-1], False, id="no newline at the end"),
-        pytest.param(b"", False, id="nothing"),
-        pytest.param(b"\x30\x82-----\xff", False, id="DER"),
-        pytest.param(WHOLE[:-2], True, id="a dash missing"),
-        pytest.param(WHOLE[:40], True, id="half a block"),
-        pytest.param(WHOLE[30:] + WHOLE, True, id="the end of another"),
-        pytest.param(WHOLE + WHOLE[:4], True, id="four dashes of a second"),
-        pytest.param(WHOLE + WHOLE[:12], True, id="half the first line of a second"),
-        pytest.param(WHOLE + WHOLE[:27], True, id="the first line of a second"),
-        pytest.param(WHOLE.replace(b"END C", b"END X"), True, id="another end"),
-    ],
-)
-def test_torn(data: bytes, expected: bool, tmp_path: Path) -> None:
-    """A PEM file is whole when every edge of a block belongs to a whole block."""
-    (tmp_path / "file").write_bytes(data)
-    assert torn([tmp_path / "file"]) == (str(tmp_path / "file") if expected else None)
-
-
-@given(st.integers(1, 3), st.integers(1, len(WHOLE) - 2))
-def test_torn_anywhere(blocks: int, cut: int) -> None:
-    """Wherever the last of several blocks is cut, that is seen."""
-    with NamedTemporaryFile() as file:
-        file.write(blocks * WHOLE + WHOLE[:cut])
-        file.flush()
-        assert torn([file.name]) == file.name
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes(data: bytes) -> None:
-    """Whatever a file holds: an answer."""
-    with NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        assert torn([file.name]) in {None, file.name}

@@ -1,8 +1,10 @@
 """Reload in the command as it is deployed: by itself, on SIGHUP, in one process and in two."""
 
 import json
+import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -63,6 +65,15 @@ class Program:
         head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split()[1]), body.decode(), issuer
 
+    def is_taken(self, context: ssl.SSLContext) -> bool:
+        """Tell whether a handshake with this context comes to an end."""
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        try:
+            context.wrap_socket(raw, server_hostname="localhost").close()
+        except (ssl.SSLError, ConnectionError):
+            return False
+        return True
+
     def issuers(self) -> set[str]:
         """Ask often enough to reach every process."""
         return {self.ask("/")[2] for _ in range(10)}
@@ -73,13 +84,13 @@ class Program:
 
 
 @contextmanager
-def program(folder: Any, *options: str) -> Iterator[Program]:
+def program(folder: Any, *options: str, app: str = "reloaded_app:app") -> Iterator[Program]:
     (folder.path / "reloaded_app.py").write_text(APP)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log, ready = folder.path / "log", folder.path / "ready"
     files = ["--certfile", "server.pem", "--keyfile", "server.key", "--client-ca", "clients-ca.pem"]
-    command = [sys.executable, "-m", "asvs_middleware", "serve", "reloaded_app:app", *files, "--port", str(port)]
+    command = [sys.executable, "-m", "asvs_middleware", "serve", app, *files, "--port", str(port)]
     command += ["--host", "127.0.0.1", "--ready-file", str(ready), "--log-format", "json", *options]
     with log.open("wb") as output, subprocess.Popen(command, cwd=folder.path, stderr=output) as process:
         try:
@@ -118,6 +129,81 @@ def test_sighup(workers: int, folder: Any) -> None:
         until(lambda: len(running.events("reload_failed")) == workers)
         assert running.issuers() == {"Servers b"}
         assert len({event["pid"] for event in running.events("reloaded", "reload_failed")}) == workers
+        assert not running.events("sys_crash")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on this system")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_profile(workers: int, folder: Any) -> None:
+    """v5.0.0-12.1.1: the file's new name rules the next handshake in each process; TLS 1.2 ends, and comes back."""
+    folder.write("profile", b"intermediate-6.0\n")
+    old = folder.context(maximum_version=ssl.TLSVersion.TLSv1_2)
+
+    def taken() -> set[bool]:
+        """Ask often enough to reach every process."""
+        return {running.is_taken(old) for _ in range(10)}
+
+    with program(folder, "--workers", str(workers), "--profile-file", "profile", "--reload-every", "1") as running:
+        assert taken() == {True}
+        folder.write("profile", b"modern-6.0\n")
+        until(lambda: len(running.events("reloaded")) == workers)
+        assert taken() == {False}
+        assert running.is_taken(folder.context())
+        folder.write("profile", b"old\n")
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: len(running.events("reload_failed")) == workers)
+        assert taken() == {False}
+        folder.write("profile", b"intermediate-6.0\n")
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: len(running.events("reloaded")) >= 2 * workers)
+        assert taken() == {True}
+        assert not running.events("sys_crash")
+    assert {event["profile"] for event in running.events("sys_startup")} == {"intermediate-6.0"}
+    assert [event["profile"] for event in running.events("reloaded")][:workers] == ["modern-6.0"] * workers
+
+
+def test_a_worker_that_dies_meanwhile(folder: Any) -> None:
+    """With a wrong name in the file it cannot start again; the other one serves on, and mended it is there again."""
+    folder.write("profile", b"intermediate-6.0\n")
+    with program(folder, "--workers", "2", "--profile-file", "profile", "--reload-every", "0") as running:
+        (pid,) = {running.ask("/")[1]}
+        folder.write("profile", b"old\n")
+        os.kill(int(pid), signal.SIGKILL)
+        until(lambda: len(running.events("sys_crash")) >= 2)
+        assert "does not know 'old'" in running.events("sys_crash")[1]["reason"]
+        assert running.ask("/")[1] != pid
+        folder.write("profile", b"intermediate-6.0\n")
+        until(lambda: len({running.ask("/")[1] for _ in range(5)}) == 2)
+
+
+SLOW_TO_START = """
+import os, signal, time
+
+def hear(name):
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(0.1)
+
+hear("import")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        hear("startup")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on this system")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sighup_during_the_start(workers: str, folder: Any) -> None:
+    """Whoever asks for a reload while the app is imported, or starts, does not end the server with it."""
+    (folder.path / "slow_app.py").write_text(SLOW_TO_START)
+    with program(folder, "--workers", workers, "--reload-every", "0", app="slow_app:app") as running:
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda: len(running.events("reloaded")) >= int(workers))
+        assert running.process.poll() is None
         assert not running.events("sys_crash")
 
 

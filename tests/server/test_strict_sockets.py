@@ -10,6 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from asvs_middleware import SecurityPolicy, secure
+from asvs_middleware.server.accept.refusals import Budget, RefusalLog
 
 PARSERS = ["h11", "httptools", "zttp"]
 GOOD = b"GET /good HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -143,7 +144,9 @@ def served(request: pytest.FixtureRequest, serving: Any) -> Iterator[tuple[Any, 
         pytest.importorskip("zttp", reason="zttp is not installed")
     app = Seen()
     secured = secure(app, SecurityPolicy.api(hosts=["localhost"], default="allow"))
-    with serving(secured, plaintext=False, settings={"http": request.param}) as served:
+    # Each attack is asked for its event, and all come from one address.
+    log = RefusalLog(Budget(each=10_000, overall=10_000))
+    with serving(secured, plaintext=False, settings={"http": request.param}, log=log) as served:
         yield served, app
 
 
@@ -267,3 +270,23 @@ def test_a_large_upload(target: Target) -> None:
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     back = target.send(FRONT + TE + b"\r\nConnection: close\r\n\r\n", *[chunk] * 64, b"0\r\n\r\n")
     assert back.startswith(b"HTTP/1.1 200")
+
+
+def test_a_flood_of_malformed_requests(serving: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """v5.0.0-16.3.4: each is answered; the events stop at the budget of one address, and the rest is counted."""
+    caplog.set_level(logging.WARNING)
+    secured = secure(Seen(), SecurityPolicy.api(hosts=["localhost"], default="allow"))
+    statuses = []
+    with serving(secured, plaintext=False) as served:
+        caplog.clear()
+        for _ in range(Budget().each + 5):
+            with (
+                socket.create_connection(("localhost", served.port), timeout=5) as raw,
+                served.context().wrap_socket(raw, server_hostname="localhost") as connection,
+            ):
+                connection.sendall(head(host=b""))
+                statuses.append(connection.recv(65536)[9:12])
+    assert statuses == [b"400"] * (Budget().each + 5)
+    written = [record.asvs for record in caplog.records if hasattr(record, "asvs")]
+    assert [event["event"] for event in written] == ["malformed_request"] * Budget().each + ["refusals_suppressed"]
+    assert written[-1]["count"] == 5

@@ -397,6 +397,32 @@ def test_a_worker_that_has_served_its_requests(project: Path, caplog: pytest.Log
     assert not seen(caplog, "sys_crash")
 
 
+def test_a_worker_that_ends_before_it_serves(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Exit code 0 is no order to start the next one at once: an app that leaves while it is imported would spin."""
+    caplog.set_level("INFO", logger="asvs_middleware")
+    (project / "leaves.py").write_text(LEAVES)
+    gone = project / "gone"
+    with supervised(an_order(project, "leaves:app", workers=1), pause=0.05) as (supervisor, _):
+        until(lambda: any(worker.up for worker in supervisor.workers.values()))
+        gone.touch()
+        supervisor.workers[0].send(signal.SIGKILL)
+        until(lambda: len(seen(caplog, "sys_crash")) >= 3)
+    gone.unlink()
+    crashes = seen(caplog, "sys_crash")[:3]
+    assert [(one["status"], one["restart_in"]) for one in crashes] == [(-9, 0.05), (0, 0.1), (0, 0.2)]
+    assert not seen(caplog, "sys_restart")
+
+
+LEAVES = """
+import pathlib, sys
+
+if pathlib.Path(__file__).with_name("gone").exists():
+    sys.exit(0)
+
+async def app(scope, receive, send): ...
+"""
+
+
 def test_reload_reaches_a_worker_that_is_starting(project: Path) -> None:
     """A signal before it has a handler would be its death: it gets it once it serves."""
     said = Said()
@@ -470,6 +496,29 @@ def test_a_system_without_room(project: Path, caplog: pytest.LogCaptureFixture) 
     crashes = seen(caplog, "sys_crash")
     assert [(event["pid"] is None, event["status"]) for event in crashes[:2]] == [(False, 9), (True, None)]
     assert "No space left" in crashes[1]["reason"]
+
+
+def test_an_environment_that_cannot_be_made(project: Path) -> None:
+    """What is configured for OpenSSL, or a profile's file, may be wrong: the start ends with that sentence."""
+    order = an_order(project, workers=2)
+
+    def environ() -> dict[str, str]:
+        raise ConfigurationError("There is no such profile.", fix="Name another.")
+
+    said = list[str]()
+
+    def run() -> None:
+        try:
+            supervisor.run()
+        except ConfigurationError as error:
+            said.append(str(error))
+
+    with opened(order.policy) as listeners:
+        supervisor = Supervisor(order.on(listeners), listeners, environ=environ, grace=1)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(10)
+    assert said == ["There is no such profile. Name another."]
 
 
 def test_work_in_this_process(project: Path) -> None:

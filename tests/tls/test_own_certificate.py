@@ -32,6 +32,10 @@ def named(*names: str) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
 
 
+of = x509.UnrecognizedExtension
+NAMES = x509.SubjectAlternativeName.oid
+
+
 def certificate(
     *extensions: x509.ExtensionType,
     key: CertificateIssuerPrivateKeyTypes = P256,
@@ -87,9 +91,25 @@ def test_what_clients_take_passes(chain: Sequence[x509.Certificate]) -> None:
     refuse_unusable("certfile", chain)
 
 
-def test_an_extension_that_cannot_be_read_is_refused() -> None:
+def twice(certificate: x509.Certificate) -> x509.Certificate:
+    """Give its second extension the identifier of its first."""
+    der = certificate.public_bytes(Encoding.DER)
+    return x509.load_der_x509_certificate(der.replace(b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04"))
+
+
+FIRST, SECOND = (x509.ObjectIdentifier(f"1.2.3.{number}") for number in (4, 5))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(certificate(of(NAMES, b"\x30\xff")), id="cut off"),
+        pytest.param(certificate(of(NAMES, b"\x30\x04\xa3\x02\x30\x00")), id="an X.400 address for a name"),
+        pytest.param(twice(certificate(of(FIRST, b""), of(SECOND, b""))), id="the same extension twice"),
+    ],
+)
+def test_an_extension_that_cannot_be_read_is_refused(damaged: x509.Certificate) -> None:
     """Damaged certificates stop the start-up with our error, not with the parser's."""
-    damaged = certificate(x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\xff"))
     with pytest.raises(ConfigurationError, match=r"cannot be read to its end.*issued anew"):
         refuse_unusable("certfile", [damaged])
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ...errors import ConfigurationError
 from ...names import known
+from ..pem import refuse_torn
 from .crl import issuer_key
 
 Identifier = Literal["sha256", "sha1"]
@@ -65,8 +66,11 @@ class Responder:
 
 def _keys_of(path: str | PathLike[str]) -> list[bytes]:
     try:
-        return [issuer_key(one) for one in x509.load_pem_x509_certificates(Path(path).read_bytes())]
-    except (OSError, TypeError, ValueError) as problem:  # A name with a NUL is a ValueError, an int a TypeError.
+        data = Path(path).read_bytes()
+        refuse_torn(data, f"Responder(issuers=[{fspath(path)!r}])")
+        return [issuer_key(one) for one in x509.load_pem_x509_certificates(data)]
+    # A name with a NUL is a ValueError, an int a TypeError.
+    except (OSError, TypeError, ValueError, x509.InvalidVersion) as problem:
         place = fspath(path) if isinstance(path, str | PathLike) else path
         raise ConfigurationError(
             f"Responder(issuers=[{place!r}]) cannot be read ({type(problem).__name__}).",

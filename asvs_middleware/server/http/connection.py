@@ -15,9 +15,9 @@ from ... import events
 from ...errors import MessageRefused
 from ..accept.handshake_bytes import HANDSHAKE_FAILURE, alert, server_name, speaks_tls
 from ..accept.limits import client_of, peer_of
-from ..accept.refusals import AREA, RefusalLog, short_answer
+from ..accept.refusals import RefusalLog, short_answer
 from .deadlines import Timetable, Wait
-from .facts import holds_body_back, owes_body, speaks_http, under_way
+from .facts import holds_body_back, keeps_back, owes_body, speaks_http, under_way
 from .head import HeadLimits
 from .scanner import RequestScanner, Stage
 from .sending import sent
@@ -59,7 +59,7 @@ class GuardedConnection(asyncio.Protocol):
         self._served = False  # A request was let through.
         self._wrote = False  # The answer to the last request, or to one before it, has begun.
         self._expects = False  # The client waits to be told to go on with the body.
-        self._paused = False
+        self._paused = self._closing = False
         self._pending = False  # The client has not taken all that was sent when it was last looked at.
         self._since = self._last = self._taken = 0.0
         self._received = self._mark = 0
@@ -83,9 +83,12 @@ class GuardedConnection(asyncio.Protocol):
         now = self._loop.time()
         scanner = self._scanner
         if scanner is None:
+            kept = keeps_back(self._inner)
             self._inner.data_received(data)
-            if under_way(self._inner):
+            if kept or under_way(self._inner):
                 self._last = now
+            if self._closing and not keeps_back(self._inner):
+                self._real.close()
             return
         self._last = now
         if not self._begun:
@@ -150,6 +153,11 @@ class GuardedConnection(asyncio.Protocol):
             self._expects, self._since = False, self._last
         return True
 
+    def closes(self) -> bool:
+        """The protocol is done; return whether nothing is kept back. Asked twice, it is closed all the same."""
+        self._closing = not self._closing and keeps_back(self._inner)
+        return not self._closing
+
     def reading(self, resumed: bool) -> None:
         """The protocol stopped or resumed reading: while it does not read, the client cannot be late."""
         self._paused = not resumed
@@ -170,10 +178,10 @@ class GuardedConnection(asyncio.Protocol):
         taken = sent(self._real)
         if not self._pending or taken.mark != self._mark:
             self._mark, self._taken = taken.mark, now
-        self._pending = taken.pending
+        self._pending = taken.pending or keeps_back(self._inner)
         # Where nobody can say what was taken under TLS, there is time to take it all the same.
         hidden = self._wrote and not (taken.certain or self._plaintext)
-        pending = taken.pending or (hidden and now < self._last + deadlines.sending)
+        pending = self._pending or (hidden and now < self._last + deadlines.sending)
         if not pending and self._real.is_closing():
             self._real.abort()  # All was taken; what is missing is a goodbye.
             return
@@ -223,14 +231,8 @@ class GuardedConnection(asyncio.Protocol):
             self._answer_at_once(503 if wait is Wait.UPGRADE else 408)
 
     def _refuse(self, refusal: MessageRefused) -> None:
-        events.emit(
-            AREA,
-            refusal.event,
-            reason=refusal.reason,
-            requirement=refusal.requirement,
-            code=refusal.code,
-            status=refusal.status,
-            peer=self._peer,
+        self._report(
+            refusal.event, refusal.reason, requirement=refusal.requirement, code=refusal.code, status=refusal.status
         )
         if under_way(self._inner) and owes_body(self._inner):
             self._answer_at_once(refusal.status, refusal.headers)

@@ -18,7 +18,7 @@ from ...errors import ConfigurationError
 _SHORTEST: Final = timedelta(milliseconds=50)
 _LONGEST: Final = timedelta(hours=1)
 _FASTEST: Final = 1 << 30
-_REPAIR: Final = "Write a timedelta, such as timedelta(seconds=10), from 50 milliseconds to one hour."
+_REPAIR: Final = "Use 0.05 seconds to one hour; in code it is a timedelta, such as timedelta(seconds=10)."
 
 
 class Wait(StrEnum):

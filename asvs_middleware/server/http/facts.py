@@ -1,7 +1,8 @@
 """What uvicorn's protocols tell of the requests on their connection: `cycle`, or `cycles` in HTTP/2.
 
-These are public names, as is `waiting_for_100_continue` of a cycle, and not documented. Where neither of the first two
-is there a connection counts as busy: then only uvicorn's own timer ends an idle one, and no deadline is made up for it.
+These are public names, as are `waiting_for_100_continue` of a cycle and the `conn` of HTTP/2, and not documented. Where
+neither of the first two is there a connection counts as busy: then only uvicorn's own timer ends an idle one, and no
+deadline is made up for it.
 """
 
 from typing import Any
@@ -26,6 +27,12 @@ def owes_body(protocol: Any) -> bool:
     cycles = getattr(protocol, "cycles", None)
     of = (getattr(protocol, "cycle", None),) if cycles is None else cycles.values()
     return any(getattr(cycle, "more_body", False) for cycle in of)
+
+
+def keeps_back(protocol: Any) -> bool:
+    """Return whether HTTP/2 holds parts of answers that the client's window has no room for; the app is done then."""
+    tells = getattr(getattr(protocol, "conn", None), "has_pending_send", None)
+    return tells is not None and bool(tells())
 
 
 def holds_body_back(protocol: Any) -> bool:

@@ -22,6 +22,9 @@ class Observer(Protocol):
     def writes(self) -> bool:
         """Something is about to be written; return whether it may."""
 
+    def closes(self) -> bool:
+        """The connection is about to be closed; return whether it may be now."""
+
     def reading(self, resumed: bool) -> None:
         """The protocol stopped or resumed reading."""
 
@@ -74,7 +77,8 @@ class ObservedTransport(asyncio.Transport):
 
     def close(self) -> None:
         """Send what waits, then close."""
-        self._real.close()
+        if self._observer.closes():
+            self._real.close()
 
     def abort(self) -> None:
         """Close at once."""

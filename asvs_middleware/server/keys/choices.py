@@ -1,13 +1,14 @@
-"""What may be chosen about keys beyond one pair of files: several pairs, and a password that stands in a file.
+"""What may be chosen beyond one pair of files: several pairs, and a password or a profile that stands in a file.
 
 v5.0.0-13.3.2: a password in a file with few readers is in no process list, no environment and no shell history.
+v5.0.0-12.1.1: a profile in a file can be changed without a restart (`reload`).
 """
 
 import os
 from typing import Any, Protocol
 
 from ...errors import ConfigurationError
-from ...tls import read_password
+from ...tls import DEFAULT_PROFILE, Guideline, guideline, read_password, read_profile
 
 FilePath = str | os.PathLike[str]
 
@@ -30,6 +31,14 @@ class KeyChoices(Protocol):
     @property
     def other_certificates(self) -> Any:
         """Whatever was given."""
+
+    @property
+    def profile(self) -> str:
+        """The name of a guideline."""
+
+    @property
+    def profile_file(self) -> FilePath | None:
+        """Or a file with it."""
 
 
 def checked_pairs(policy: KeyChoices) -> tuple[tuple[FilePath, FilePath], ...]:
@@ -68,6 +77,31 @@ def key_password(policy: KeyChoices) -> str | None:
     if policy.keyfile_password_file is None:
         return policy.keyfile_password
     return read_password("keyfile_password_file", policy.keyfile_password_file)
+
+
+def check_profile(policy: KeyChoices) -> None:
+    """Refuse a profile that there is not, and one that is given twice.
+
+    Raises:
+        ConfigurationError: as said.
+    """
+    guideline(policy.profile)
+    if policy.profile_file is not None and policy.profile != DEFAULT_PROFILE:
+        raise ConfigurationError(
+            f"ServerPolicy(profile={policy.profile!r}, profile_file=...) gives the profile twice.",
+            fix="Leave one of them out; the file can be changed without a restart.",
+        )
+
+
+def chosen_guideline(policy: KeyChoices) -> Guideline:
+    """Return the guideline of the profile, read anew from its file where it is in one.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds no name of a profile.
+    """
+    if policy.profile_file is None:
+        return guideline(policy.profile)
+    return read_profile("profile_file", policy.profile_file)
 
 
 def _is_pair(given: object) -> bool:

@@ -7,9 +7,8 @@ such a border, and one a day from then on.
 Not done here: renewal (an ACME client's task), and loading what was renewed (reload.py, which calls `replace`).
 """
 
-import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -29,10 +28,6 @@ _REASON: Final[Mapping[Stage, str]] = {
 }
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ExpiryWatch:
     """Watches the lifetimes of the certificates in use; from one thread."""
 
@@ -47,10 +42,7 @@ class ExpiryWatch:
         self._lifetimes = dict(lifetimes)
 
     def seconds_left(self, at: datetime) -> float:
-        """Return the seconds until the first certificate ends, negative once it has: for a gauge of a metrics library.
-
-        Infinite where there is no certificate.
-        """
+        """Return the seconds until the first certificate ends, negative once it has; infinite where there is none."""
         return min((life.seconds_left(at) for life in self._lifetimes.values()), default=float("inf"))
 
     def check(self, at: datetime) -> None:
@@ -64,11 +56,29 @@ class ExpiryWatch:
                 self._said[name] = stage, at
                 _say(name, life, stage, at)
 
-    async def run(self, *, every: timedelta = timedelta(hours=1), clock: Callable[[], datetime] = _now) -> None:
-        """Check at once and then from time to time, until cancelled."""
-        while True:
-            self.check(clock())
-            await asyncio.sleep(every.total_seconds())
+    def begin(self) -> None:
+        """Be counted by certificate_seconds_left() from now on."""
+        _SERVING.add(self)
+
+    def end(self) -> None:
+        """Be counted no longer."""
+        _SERVING.discard(self)
+
+
+_SERVING: Final = set[ExpiryWatch]()
+"""Those of the servers of this process: as a rule one."""
+
+
+def certificate_seconds_left(at: datetime | None = None) -> float:
+    """Return the seconds until the first certificate this process serves with ends, for the gauge of a metrics library.
+
+    Negative once it has ended; infinite where this process serves no TLS. From any thread, and cheap.
+
+    Args:
+        at: the moment, aware; now unless given.
+    """
+    moment = at or datetime.now(UTC)
+    return min((watch.seconds_left(moment) for watch in tuple(_SERVING)), default=float("inf"))
 
 
 def _say(name: str, life: Lifetime, stage: Stage, at: datetime) -> None:

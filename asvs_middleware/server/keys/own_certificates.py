@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from ... import events
-from ...tls import Lifetime, advise, guideline, read_chain
+from ...tls import Guideline, Lifetime, advise, read_chain
 from ..policy import ServerPolicy
 
 
@@ -21,11 +21,12 @@ def lifetimes(policy: ServerPolicy) -> dict[str, Lifetime]:
     return {path: Lifetime.of(read_chain("certfile", path)[0]) for path in _paths(policy)}
 
 
-def give_advice(policy: ServerPolicy, *, hosts: Collection[str], at: datetime) -> None:
+def give_advice(policy: ServerPolicy, *, profile: Guideline, hosts: Collection[str], at: datetime) -> None:
     """Write an event `certificate_advice` for each thing that could be better.
 
     Args:
         policy: of the server.
+        profile: what it follows.
         hosts: those of the app's SecurityPolicy; empty where there is none.
         at: now; aware.
 
@@ -33,7 +34,7 @@ def give_advice(policy: ServerPolicy, *, hosts: Collection[str], at: datetime) -
         ConfigurationError: a file cannot be read.
     """
     for path in _paths(policy):
-        for one in advise(read_chain("certfile", path), hosts=hosts, at=at, profile=guideline(policy.profile)):
+        for one in advise(read_chain("certfile", path), hosts=hosts, at=at, profile=profile):
             events.emit(
                 "server",
                 "certificate_advice",

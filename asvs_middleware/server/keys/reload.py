@@ -1,4 +1,4 @@
-"""Put new certificates, keys, CAs and revocation lists in force without a restart: v5.0.0-13.3.4, 12.1.3, 12.1.4.
+"""Put new certificates, keys, CAs, lists and another profile in force without a restart: v5.0.0-13.3.4, 12.1.1 to 4.
 
 A thread looks at the files every few seconds (`watching`). What has changed, and has then stayed the same from one
 look to the next, is read as a whole; SIGHUP has it read at once. Everything is built and checked before anything is
@@ -41,7 +41,7 @@ from ...errors import ConfigurationError
 from ...tls.reload import ReloadableContext
 from ..policy import ServerPolicy
 from .reload_parts import ClientFiles, Commit, Part, ServerFiles
-from .watching import FilePath, Snapshot, changed, snapshot, torn
+from .watching import FilePath, Snapshot, changed, snapshot
 
 ROTATE: Final = timedelta(hours=1)
 ROTATE_WITH_CLIENTS: Final = timedelta(minutes=10)
@@ -88,7 +88,6 @@ class Reloader:
         self._made = datetime.min.replace(tzinfo=UTC)
         self._seen = self._in_force = snapshot(self._paths())
         self._refused: Snapshot | None = None
-        self._lock = threading.Lock()
         self._woken, self._stopping = threading.Event(), False
         self._asked = False
         self._thread: threading.Thread | None = None
@@ -138,6 +137,7 @@ class Reloader:
 
     def start(self) -> None:
         """Begin to look, in a thread of its own that holds no process back from its end."""
+        self.server.expiry.begin()
         self._thread = threading.Thread(target=self._run, name="asvs-reload", daemon=True)
         self._thread.start()
 
@@ -150,21 +150,9 @@ class Reloader:
         """End the thread; what it has begun it ends first. Called again, or before start, it does nothing."""
         self._stopping = True
         self._woken.set()
+        self.server.expiry.end()
         if self._thread is not None:
             self._thread.join()
-
-    def follow(self, policy: ServerPolicy) -> bool:
-        """Serve by another policy from the next connection on, and tell whether it could be; else all stays.
-
-        Profile, certificates and client CAs are followed; ports and processes are not. Reads files: call it in a
-        thread.
-        """
-        with self._lock:
-            before, self.server.policy = self.server.policy, policy
-            done = self._reload(self._clock(), asked=True)
-            if not done:
-                self.server.policy = before
-        return done
 
     def look(self, *, asked: bool = False) -> None:
         """Look at the files once, and do what is due."""
@@ -175,8 +163,7 @@ class Reloader:
             self._refused = None  # What was bad was taken back; should it return, it is news.
         is_new = now not in (self._in_force, self._refused)
         if asked or (at_rest and (is_new or at - self._made >= self._rotate)):
-            with self._lock:
-                self._reload(at, asked=asked)
+            self._reload(at, asked=asked)
         self.server.expiry.check(at)
 
     def _run(self) -> None:
@@ -189,7 +176,7 @@ class Reloader:
             self._woken.wait(every.total_seconds())
             self._woken.clear()
 
-    def _reload(self, at: datetime, *, asked: bool) -> bool:
+    def _reload(self, at: datetime, *, asked: bool) -> None:
         self._made = at
         try:
             read, commits = self._read(at)
@@ -197,7 +184,7 @@ class Reloader:
             if asked or refusal.files != self._refused:
                 _say_refused(refusal, asked=asked, files=changed(self._in_force, refusal.files))
             self._refused = refusal.files
-            return False
+            return
         files = changed(self._in_force, read)
         for commit in commits:
             commit()
@@ -205,7 +192,6 @@ class Reloader:
         self.generation += 1
         if asked or files:
             self._say_done(at, asked=asked, files=files)
-        return True
 
     def _read(self, at: datetime) -> tuple[Snapshot, list[Commit]]:
         """Read and check all parts, from files that did not change meanwhile."""
@@ -213,7 +199,6 @@ class Reloader:
             paths = self._paths()
             before, failure = snapshot(paths), None
             try:
-                _refuse_torn(paths)
                 commits = [part.read(at) for part in self._parts]
             except ConfigurationError as error:
                 failure = error
@@ -242,6 +227,7 @@ class Reloader:
             files=", ".join(files),
             asked=asked,
             generation=self.generation,
+            profile=None if self.server.profile is None else self.server.profile.name,
             seconds_left=int(left) if math.isfinite(left) else None,
             pid=os.getpid(),
         )
@@ -253,14 +239,6 @@ class _Refused(Exception):
     def __init__(self, reason: str, files: Snapshot) -> None:
         super().__init__(reason)
         self.files = files
-
-
-def _refuse_torn(paths: Sequence[FilePath]) -> None:
-    half = torn(paths)
-    if half is not None:
-        raise ConfigurationError(
-            f"{half!r} ends in the middle of a block.", fix="Write the file beside it and move it into its place."
-        )
 
 
 def _say_refused(refusal: _Refused, *, asked: bool, files: Sequence[str]) -> None:

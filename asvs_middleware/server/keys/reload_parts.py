@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ...certificates import ClientCertificates, ClientCertificateVerifier
 from ...certificates.revocation.change import refuse_worse
 from ...errors import ConfigurationError
-from ...tls import Lifetime, in_force, read_chain
+from ...tls import Guideline, Lifetime, in_force, read_chain
 from ...tls.reload import ReloadableContext
 from ..policy import ServerPolicy
+from .choices import chosen_guideline
 from .expiry import ExpiryWatch
+from .groups import report
 from .own_certificates import give_advice, lifetimes
 from .watching import FilePath
 
@@ -46,25 +48,28 @@ class ServerFiles:
 
     Attributes:
         policy: names the files.
+        profile: what the context follows; None where TLS ends at a proxy.
         context: what connections begin with.
         expiry: how long the certificates in force still hold.
     """
 
     def __init__(self, policy: ServerPolicy, *, hosts: Collection[str] = (), at: datetime) -> None:
         self.policy = policy
+        self.profile = chosen_guideline(policy) if policy.over_tls else None
         # Where TLS ends at a proxy there is nothing to read, and the context is empty: nobody begins with it.
         self.context = ReloadableContext(
             policy.context(at) if policy.over_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         )
         self.expiry = ExpiryWatch(lifetimes(policy))
         self._hosts = hosts
+        self._groups_of: Guideline | None = None  # Whose groups were looked at.
         # By context, for a connection that began before an exchange was shown the certificate of before.
         self._shown = WeakKeyDictionary[ssl.SSLContext, str | None]({self.context.current: _own_certificate(policy)})
 
     def paths(self) -> Iterable[FilePath]:
         """Return every file the policy names for TLS."""
         policy = self.policy
-        named = (policy.certfile, policy.keyfile, policy.keyfile_password_file, policy.client_ca)
+        named = (policy.certfile, policy.keyfile, policy.keyfile_password_file, policy.client_ca, policy.profile_file)
         return [path for path in (*named, *(one for pair in policy.other_certificates for one in pair)) if path]
 
     def read(self, at: datetime) -> Commit:
@@ -77,22 +82,27 @@ class ServerFiles:
             raise ConfigurationError(
                 "A context with these files answers no ClientHello.", fix="Have the certificate issued anew."
             )
-        return partial(self._put, context, _own_certificate(policy), lifetimes(policy))
+        return partial(self._put, context, chosen_guideline(policy), _own_certificate(policy), lifetimes(policy))
 
     def shown(self, tls: ssl.SSLObject) -> str | None:
         """Return the certificate, PEM, that this connection was shown; None if it is not one of ours."""
         return self._shown.get(tls.context)
 
     def advise(self, at: datetime) -> None:
-        """Write an event for each thing that could be better about the certificates.
+        """Write an event for each thing that could be better about the certificates, and for groups beside the profile.
 
         Raises:
             ConfigurationError: a file cannot be read.
         """
-        give_advice(self.policy, hosts=self._hosts, at=at)
+        if self.profile is None:
+            return
+        if self.profile is not self._groups_of:
+            self._groups_of = self.profile
+            report(self.context.current, self.profile.groups)
+        give_advice(self.policy, profile=self.profile, hosts=self._hosts, at=at)
 
-    def _put(self, context: ssl.SSLContext, shown: str | None, lives: dict[str, Lifetime]) -> None:
-        self._shown[context] = shown
+    def _put(self, context: ssl.SSLContext, profile: Guideline, shown: str | None, lives: dict[str, Lifetime]) -> None:
+        self.profile, self._shown[context] = profile, shown
         self.context.swap(context)
         self.expiry.replace(lives)
 

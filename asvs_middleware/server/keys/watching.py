@@ -1,4 +1,4 @@
-"""Tell whether files have changed, without reading them, and whether a text file is there from end to end.
+"""Tell whether files have changed, without reading them.
 
 Certificates are replaced in many ways: written over, moved into place, or, by Kubernetes and certbot, behind symbolic
 links that are pointed elsewhere. So a file is known by every link its path leads through, by which file that is, and
@@ -9,7 +9,6 @@ context is built anew from time to time even so (reload.py).
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -23,9 +22,7 @@ Snapshot = tuple[tuple[str, ...], ...]
 
 _SHORTEST: Final = timedelta(milliseconds=100)
 _LONGEST: Final = timedelta(hours=1)
-_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _MOST_LINKS: Final = 40
-_EDGE: Final = re.compile(rb"-----(?:BEGIN|END) |^-+[A-Z0-9 ]*-*\Z", re.MULTILINE)
 
 
 def check_interval(argument: str, given: object) -> None:
@@ -49,23 +46,6 @@ def snapshot(paths: Iterable[FilePath]) -> Snapshot:
 def changed(before: Snapshot, after: Snapshot) -> list[str]:
     """Return the paths that are not the same in both."""
     return sorted({one[0] for one in set(before) ^ set(after)})
-
-
-def torn(paths: Iterable[FilePath]) -> str | None:
-    """Return the first path whose file ends, or begins, in the middle of a PEM block.
-
-    OpenSSL and others pass such a block over: a server would lose its intermediate certificate, or one of its CAs.
-    Files that cannot be read are passed over here; whoever needs them will say so.
-    """
-    return next((path for path in sorted({os.fspath(one) for one in paths}) if _is_torn(path)), None)
-
-
-def _is_torn(path: str) -> bool:
-    try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError):
-        return False
-    return b"-----BEGIN " in data and _EDGE.search(_BLOCK.sub(b"", data)) is not None
 
 
 def _seen(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 
-from ...tls import guideline
+from ..keys.choices import chosen_guideline
 from ..keys.groups import is_needed, release, server_environment
 from ..policy import ServerPolicy
 
@@ -32,7 +32,7 @@ def started_again(
         execute: as `os.execve`, which does not return.
 
     Raises:
-        ConfigurationError: as for `server_environment`.
+        ConfigurationError: as for `server_environment` and `chosen_guideline`.
     """
     if not as_program or not policy.over_tls or not is_needed(environ):
         settle(environ)
@@ -41,7 +41,7 @@ def started_again(
         stream.flush()
     # The line as the system saw it: with the options of the interpreter, and without a folder added to its path.
     line = [sys.executable, *sys.orig_argv[1:]]
-    execute(sys.executable, line, server_environment(guideline(policy.profile).groups, environ))
+    execute(sys.executable, line, server_environment(chosen_guideline(policy).groups, environ))
 
 
 def workers_environment(policy: ServerPolicy, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -52,11 +52,11 @@ def workers_environment(policy: ServerPolicy, environ: Mapping[str, str] = os.en
         environ: of this process.
 
     Raises:
-        ConfigurationError: as for `server_environment`.
+        ConfigurationError: as for `server_environment` and `chosen_guideline`.
         OSError: likewise.
     """
     if policy.over_tls and is_needed(environ):
-        return server_environment(guideline(policy.profile).groups, environ)
+        return server_environment(chosen_guideline(policy).groups, environ)
     return dict(environ)
 
 

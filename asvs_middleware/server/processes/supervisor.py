@@ -149,6 +149,8 @@ class Supervisor:
         try:
             environ = dict(self._environ())
             worker = self.workers[number] = await Worker.start(self._packed, self._descriptors, environ)
+        except ConfigurationError as error:
+            return Ending(None, None, 0, error)
         except OSError as error:
             release(environ)
             why = f"No worker can be started: {error.strerror}."
@@ -171,6 +173,7 @@ class Supervisor:
             return
         worker.up = message["is"] == "ready"
         if worker.up:
+            worker.served = True
             self._facts = {**message["facts"], "workers": self._count}
             if number in self._reload_late:
                 self._reload_late.remove(number)

@@ -10,15 +10,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from ...errors import ConfigurationError
-
-_BACKLOG: Final = 2048
+from ..listeners import BACKLOG
 
 
 @contextmanager
-def listening_on(path: str | os.PathLike[str], *, mode: int) -> Iterator[socket.socket]:
+def listening_on(path: str | os.PathLike[str], *, mode: int, backlog: int = BACKLOG) -> Iterator[socket.socket]:
     """Open the socket with these permissions, and remove it at the end.
 
     One that a dead server left behind is replaced; one that answers, and anything else that stands there, is not.
@@ -40,7 +38,7 @@ def listening_on(path: str | os.PathLike[str], *, mode: int) -> Iterator[socket.
         finally:
             os.umask(before)
         ours = place.stat()
-        listener.listen(_BACKLOG)
+        listener.listen(backlog)
         try:
             yield listener
         finally:

@@ -16,6 +16,7 @@ from ..listeners import Listeners
 from ..logs import events_on_stderr
 from ..target import load_app
 from .again import settle
+from .hangup import passed_over
 from .workers import NOT_RIGHT, Link, Order
 
 
@@ -34,6 +35,7 @@ def work(link: Link) -> int:
     settle()
     order = link.order()
     with ExitStack() as entered:
+        entered.enter_context(passed_over())
         if order.log_format is not None:
             entered.enter_context(events_on_stderr(level=order.policy.log_level, log_format=order.log_format))
         listeners = entered.enter_context(_inherited(order))

@@ -21,17 +21,19 @@ class Ending(NamedTuple):
         status: its exit code, or the negative number of a signal; None likewise.
         lived: seconds.
         failure: why it did not serve, where that is known.
+        served: it was up before it ended.
     """
 
     pid: int | None
     status: int | None
     lived: float
     failure: ConfigurationError | None
+    served: bool = False
 
     @property
     def planned(self) -> bool:
         """It ended in order by itself: it has served as many requests as it should."""
-        return self.status == 0
+        return self.status == 0 and self.served
 
 
 class Worker:
@@ -40,6 +42,7 @@ class Worker:
     Attributes:
         process: of the worker.
         up: it serves.
+        served: it did at some time.
         failure: why it does not, as it said itself.
     """
 
@@ -47,7 +50,7 @@ class Worker:
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.process = process
-        self.up = False
+        self.up = self.served = False
         self.failure: ConfigurationError | None = None
         self._begun = time.monotonic()
         self._reader, self._writer = reader, writer
@@ -96,7 +99,9 @@ class Worker:
     @property
     def ending(self) -> Ending:
         """How it ended."""
-        return Ending(self.process.pid, self.process.returncode, time.monotonic() - self._begun, self.failure)
+        return Ending(
+            self.process.pid, self.process.returncode, time.monotonic() - self._begun, self.failure, self.served
+        )
 
 
 def interpreter_options(flags: Any = sys.flags, warn_options: Iterable[str] = tuple(sys.warnoptions)) -> list[str]:
