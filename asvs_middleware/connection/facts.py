@@ -12,7 +12,7 @@ from .glance import Glance, Ordinary, ProxiedGlance, glance_for, host_in_front, 
 from .networks import UNIX, Networks
 from .notices import Notices
 from .ordinary_fields import OrdinaryFields
-from .transport import Transport, read_transport
+from .transport import Transport, address_of, read_transport
 from .trust import TrustedProxies
 
 Arrived = tuple[list[tuple[bytes, bytes]], Any]
@@ -117,9 +117,12 @@ class ConnectionReader:
         self._fields = OrdinaryFields(self._certificates.names)
         self._notices = Notices(self._proxies.fields)
         # A connection brings many requests of one peer.
-        self._is_proxy = lru_cache(maxsize=1024)(self._proxies.__contains__)
+        self._is_proxy = lru_cache(maxsize=1024)(self._trusts)
         # Of one family, and with at most one proxy: then one address in one field is the client.
         self._by_one_hop = self._proxies.fields == "x-forwarded" and self._proxies.hops in {None, 1}
+
+    def _trusts(self, peer: str | None) -> bool:
+        return (None if peer is None else address_of((peer,))) in self._proxies
 
     def glance(self, ordinary: Ordinary) -> Glance:
         """Return what tells ordinary requests."""
@@ -274,11 +277,12 @@ def _put_right(connection: Connection, pairs: list[tuple[bytes, bytes]]) -> Conn
     """Return the connection with a scope of its own that says the same."""
     scope = connection.scope
     scheme = ("ws" if scope["type"] == "websocket" else "http") + "s" * connection.secure
-    client = _address(connection.client, scope.get("client"))
+    client = client_address(connection.client, scope.get("client"))
     return connection._replace(scope={**scope, "headers": pairs, "scheme": scheme, "client": client})
 
 
-def _address(client: str | None, was: tuple[str, int] | None) -> tuple[str, int] | None:
+def client_address(client: str | None, was: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Return the client as a scope names it: with its port, where the proxy did not put another one in its place."""
     if client is None:
         return None
     return was if was and was[0] == client else (client, 0)

@@ -1,4 +1,4 @@
-"""Tell an ordinary request at a glance: one pass over its fields, and nothing is made.
+"""Tell an ordinary request at a glance: one pass over its fields, and next to nothing is made.
 
 Ordinary is what came over TLS, straight from the client, with one Host, no field only a proxy may write, and nothing
 a gate asks for. To every gate two such requests with the same Host are alike, so that one judgement does for both.
@@ -14,11 +14,17 @@ from starlette.types import Receive, Scope
 
 from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
 from .notices import contradicts
-from .proxies import FOR, HOST, PROTO, address_in
+from .proxies import FOR, HOST, LONGEST_NODE, PROTO, address_in
 from .transport import Transport, address_of, read_transport
 
-Glance = Callable[[Scope, Receive], bytes | None]
+Told = tuple[bytes | None, Transport | None]
+"""The Host, and what was read of the transport where it is in reach: a connection that is gone tells nothing later."""
+
+Glance = Callable[[Scope, Receive], Told]
 ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str, Transport] | None]
+
+UNTOLD: Final[Told] = (None, None)
+"""Nothing, of a request that takes a full look."""
 
 _SLASH: Final = 0x2F
 _FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
@@ -46,7 +52,7 @@ class Ordinary:
 def glance_for(
     ordinary: Ordinary, is_proxy: Callable[[str | None], bool] | None, *, facts: Collection[bytes] = ()
 ) -> Glance:
-    """Return the function that gives the Host of an ordinary request and None for any other.
+    """Return the function that tells an ordinary request, and UNTOLD of any other.
 
     Args:
         ordinary: what is.
@@ -59,7 +65,7 @@ def glance_for(
     harmless = frozenset(ordinary.harmless) - telling
     seems_harmless = ordinary.seems_harmless
 
-    def glance(scope: Scope, receive: Receive) -> bytes | None:
+    def glance(scope: Scope, receive: Receive) -> Told:
         pairs, path = scope["headers"], scope["path"]
         if (
             scope.get("scheme") != "https"
@@ -70,15 +76,18 @@ def glance_for(
             or path[0] != "/"
             or "://" in path  # The target may name another host, behind a root_path too.
         ):
-            return None
+            return UNTOLD
         server = getattr(receive, "__self__", None)
+        transport: Transport | None = None
         if server is None:
             if is_proxy is not None:
                 client = scope.get("client")
                 if is_proxy(client[0] if client else None):
-                    return None
-        elif not _tells_of_tls(server, is_proxy):
-            return None
+                    return UNTOLD
+        else:
+            transport = _that_speaks_tls(server)
+            if transport is None or (is_proxy is not None and is_proxy(transport.peer)):
+                return UNTOLD
         host: bytes | None = None
         size = 0
         # One plain loop: built-ins that go over the fields have to take the pairs apart first.
@@ -89,8 +98,8 @@ def glance_for(
             if name == b"host" and host is None:
                 host = value
             elif name in telling or not seems_harmless(name):
-                return None
-        return host if size <= most_bytes else None
+                return UNTOLD
+        return (host, transport) if host is not None and size <= most_bytes else UNTOLD
 
     return glance
 
@@ -137,7 +146,7 @@ def proxied_glance_for(
             if name == b"host" and host is None:
                 host = value
             elif name == FOR and client is None:
-                client = node(value)
+                client = node(value) if len(value) <= LONGEST_NODE else None  # Nothing long is remembered.
                 if client is None:
                     return None
             elif name == PROTO and not secure and value == b"https":
@@ -154,18 +163,23 @@ def proxied_glance_for(
     return glance
 
 
-def _tells_of_tls(server: Any, is_proxy: Callable[[str | None], bool] | None) -> bool:
-    """Whether the transport speaks TLS, with a peer that is no proxy."""
+def _that_speaks_tls(server: Any) -> Transport | None:
+    """Return what the transport of a server says, where it speaks TLS."""
     probe = getattr(getattr(server, "transport", None), "get_extra_info", None)
-    if probe is None or (probe("ssl_object") is None and probe("sslcontext") is None):
-        return False
-    return is_proxy is None or not is_proxy(address_of(probe("peername")))
+    if probe is None:
+        return None
+    try:
+        tls = probe("ssl_object")
+        if tls is None and probe("sslcontext") is None:
+            return None
+        return Transport(address_of(probe("peername")), True, tls)
+    except AttributeError:  # As in read_transport().
+        return None
 
 
-def host_in_front(scope: Scope, _receive: Receive) -> bytes | None:
+def host_in_front(scope: Scope, _receive: Receive) -> Told:
     """Return the Host of a request over TLS, by the server's word, where it stands first as most clients send it."""
     pairs = scope["headers"]
     if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
-        return None
-    host: bytes = pairs[0][1]
-    return host
+        return UNTOLD
+    return pairs[0][1], None

@@ -1,6 +1,6 @@
 """Read the fields of a request once more that a glance told to be ordinary: v5.0.0-4.1.3, v5.0.0-15.3.4.
 
-A glance keeps nothing (glance.py), so whoever asks for the facts of such a request afterwards has its fields read
+A glance keeps no fields (glance.py), so whoever asks for the facts of such a request afterwards has its fields read
 again. These two read what there is to an ordinary one; they take nothing on trust, and answer None where only the whole
 look (facts.py) can tell.
 """
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from .field_names import WRITTEN_BY_PROXIES, X_FORWARDED
-from .proxies import FOR, HOST, PROTO, address_in
+from .proxies import FOR, HOST, LONGEST_NODE, PROTO, address_in
 
 Pairs = Iterable[tuple[bytes, bytes]]
 Values = tuple[bytes, ...]
@@ -66,7 +66,7 @@ class OrdinaryFields:
             elif name == b"host" and host is None:
                 host = value
             elif name == FOR and client is None:
-                client = _node(value)
+                client = _node(value) if len(value) <= LONGEST_NODE else None
                 if client is None:
                     return None
             elif name == PROTO and not secure and value == b"https":

@@ -13,6 +13,8 @@ from .networks import UNIX, is_address
 PROTO: Final = b"x-forwarded-proto"
 FOR: Final = b"x-forwarded-for"
 HOST: Final = b"x-forwarded-host"
+LONGEST_NODE: Final = 64
+"""Bytes of an address with brackets, zone and port that are worth a memory."""
 SECURE: Final = frozenset({b"https", b"wss"})
 _NODE: Final = re.compile(r"(\[(?P<literal>[^\]]+)\]|(?P<bare>[^:]+))(:[0-9]{1,5})?\Z")  # RFC 7239 section 6.
 

@@ -6,7 +6,7 @@ is bound. Every step is probed: where one is missing nothing is known, and the A
 """
 
 import ssl
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.types import Receive, Scope
 
@@ -29,14 +29,22 @@ class Transport(NamedTuple):
     reached: bool = True
 
 
+GONE: Final = Transport(None, False, None)
+"""Of a connection that is closed nothing is known: nobody's, and not secure."""
+
+
 def read_transport(scope: Scope, receive: Receive) -> Transport:
     """Return what the transport says, or what the scope says where the transport is out of reach."""
     probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
     if probe is None:
         client = scope.get("client")
         return Transport(address_of(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None, False)
-    tls = probe("ssl_object")
-    return Transport(address_of(probe("peername")), tls is not None or probe("sslcontext") is not None, tls)
+    try:
+        tls = probe("ssl_object")
+        secure = tls is not None or probe("sslcontext") is not None
+        return Transport(address_of(probe("peername")), secure, tls)
+    except AttributeError:  # asyncio's TLS transport, once it was closed twice.
+        return GONE
 
 
 def address_of(peername: Any) -> str | None:

@@ -1,5 +1,6 @@
 """What is ordinary at a glance: only what a full look would find nothing to put right in."""
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ from asvs_middleware.connection import (
     connection_reader,
     dangerously_trust_any_proxy,
 )
-from asvs_middleware.connection.glance import Ordinary
+from asvs_middleware.connection.glance import UNTOLD, Ordinary
+from asvs_middleware.connection.ordinary_fields import OrdinaryFields
+from asvs_middleware.connection.transport import read_transport
 
 Make = Callable[..., Any]
 
@@ -65,17 +68,17 @@ def test_what_is_ordinary_at_a_glance(
     """Only a request of which nothing has to be put right is, and a full look agrees with the glance."""
     scope = a_scope(*pairs, **{"scheme": "https", "client": ("203.0.113.9", 4711), **members})
     seen = glance_behind_a_proxy(scope, receive)
-    assert seen == (b"api.example.com" if ordinary else None)
+    assert seen == ((b"api.example.com", None) if ordinary else UNTOLD)
     found = behind_a_proxy(scope, receive)
     if ordinary:
-        assert (found.secure, found.via_proxy, found.host) == (True, False, seen)
+        assert (found.secure, found.via_proxy, found.host) == (True, False, seen[0])
         assert found.scope is scope
 
 
 def test_a_policy_without_a_size(a_scope: Make, receive: Any) -> None:
     """Where the server's parser bounds the size, nobody counts."""
     unbounded = trusting_nobody.glance(Ordinary(methods=["GET"], harmless=[b"accept"], seems_harmless=lambda _: False))
-    assert unbounded(a_scope(HOST, (b"accept", b"*" * 10**6), scheme="https"), receive) == HOST[1]
+    assert unbounded(a_scope(HOST, (b"accept", b"*" * 10**6), scheme="https"), receive) == (HOST[1], None)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_a_policy_without_a_size(a_scope: Make, receive: Any) -> None:
 def test_a_layer_that_judges_nobody(a_scope: Make, receive: Any, pairs: Any, scheme: str, seen: Any) -> None:
     """It believes the server and takes nothing off; the glance gives the host that a full look finds."""
     scope = a_scope(*pairs, scheme=scheme)
-    assert ScopeReader().glance(ORDINARY)(scope, receive) == seen
+    assert ScopeReader().glance(ORDINARY)(scope, receive) == (seen, None)
     found = ScopeReader()(scope, receive)
     assert (found.secure, found.host) == (scheme == "https", HOST[1] if HOST in pairs else None)
     assert found.scope is scope
@@ -101,17 +104,17 @@ def test_a_layer_that_judges_nobody(a_scope: Make, receive: Any, pairs: Any, sch
 async def test_a_glance_believes_the_transport(a_scope: Make, accepted: Make, scheme: str) -> None:
     """A scope that claims TLS on a plaintext connection is never ordinary."""
     async with accepted() as receive:
-        assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme=scheme), receive) is None
+        assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme=scheme), receive) == UNTOLD
 
 
 @pytest.mark.anyio
 async def test_a_glance_at_real_tls(a_scope: Make, accepted: Make, server_tls: Any, client_tls: Make) -> None:
     """Over TLS it is ordinary, with a proxy's header fields or without them from a trusted one it is not."""
     async with accepted(server=server_tls, client=client_tls(None)) as receive:
-        assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme="https"), receive) == b"api.example.com"
-        assert (
-            connection_reader(Networks(["127.0.0.1"])).glance(ORDINARY)(a_scope(HOST, scheme="https"), receive) is None
-        )
+        scope = a_scope(HOST, scheme="https")
+        seen = trusting_nobody.glance(ORDINARY)(scope, receive)
+        assert seen == (b"api.example.com", read_transport(scope, receive))
+        assert connection_reader(Networks(["127.0.0.1"])).glance(ORDINARY)(scope, receive) == UNTOLD
 
 
 @given(
@@ -126,7 +129,7 @@ def test_a_glance_never_sees_more_than_a_full_look(
 ) -> None:
     """Whatever comes in: what passes at a glance is over TLS, straight from the client, for that one host."""
     scope = a_scope(*pairs, scheme=scheme, client=client)
-    host = glance_behind_a_proxy(scope, receive)
+    host, _ = glance_behind_a_proxy(scope, receive)
     if host is not None:
         found = behind_a_proxy(scope, receive)
         assert (found.secure, found.via_proxy, found.host, found.scope) == (True, False, host, scope)
@@ -222,3 +225,18 @@ def test_a_proxied_glance_never_sees_more_than_a_full_look(
         found = behind_a_proxy(scope, receive)
         assert (found.host, found.client, found.secure) == (host, told, True)
         assert found.scope == {**scope, "scheme": "https", "client": (told, 0)}
+
+
+def test_nothing_long_is_remembered(a_scope: Make, receive: Any) -> None:
+    """Addresses are looked up again and again; what a client writes in their place is dropped with the request."""
+    fields = OrdinaryFields(())
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            pairs = [HOST, (FOR[0], b"%d" % number * 50_000), CLAIM]
+            assert proxied is not None
+            assert proxied(a_scope(*pairs, **THROUGH), receive) is None
+            assert fields.one_hop(pairs) is None
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from asvs_middleware.connection import Transport
-from asvs_middleware.connection.transport import read_transport
+from asvs_middleware.connection import Networks, Transport, connection_reader
+from asvs_middleware.connection.glance import UNTOLD, Ordinary
+from asvs_middleware.connection.transport import GONE, read_transport
 
 Make = Callable[..., Any]
 
@@ -45,6 +46,27 @@ async def test_ipv6(a_scope: Make, accepted: Make) -> None:
     """An IPv6 peer is an address without port."""
     async with accepted(host="::1") as receive:
         assert read_transport(a_scope(), receive).peer == "::1"
+
+
+@pytest.mark.anyio
+async def test_a_closed_connection(a_scope: Make, accepted: Make, server_tls: ssl.SSLContext, client_tls: Make) -> None:
+    """asyncio's transport over TLS cannot be asked once it was closed twice, as servers do: nobody is there then."""
+    async with accepted(server=server_tls, client=client_tls(None)) as receive:
+        scope, transport = a_scope(scheme="https"), receive.__self__.transport
+        while not _raises(transport):
+            transport.close()
+            await asyncio.sleep(0.01)
+        assert read_transport(scope, receive) == GONE == Transport(None, False, None)
+        read = connection_reader(Networks([]))
+        assert read.glance(Ordinary(methods=["GET"], harmless=[], seems_harmless=bool))(scope, receive) == UNTOLD
+
+
+def _raises(transport: asyncio.Transport) -> bool:
+    try:
+        transport.get_extra_info("peername")
+    except AttributeError:
+        return True
+    return False
 
 
 class Told:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ... import events
 from ...connection import Connection
 from ...connection.exchange import SCOPE_KEY, Exchange, Means, exchange_of
+from ...connection.facts import client_address
 from ...connection.glance import ProxiedGlance
 from ...errors import AccessDenied, Misconfigured
 from ..gates.verdict import Gate, Redirect
@@ -58,9 +59,10 @@ def judge(
                 ordinary_host, client, transport = seen
                 came = cleared.get(ordinary_host)
                 if came is not None:
-                    put_right = {**scope, "scheme": "https", "client": (client, 0)}
+                    was = scope.get("client")
+                    put_right = {**scope, "scheme": "https", "client": client_address(client, was)}
                     exchange = Exchange(put_right, receive, send, means, came)
-                    exchange.arrived = [*scope["headers"]], scope.get("client")
+                    exchange.arrived = [*scope["headers"]], was
                     exchange.underneath = transport
                     return exchange
         connection = means.read(scope, receive)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...connection import Read
 from ...connection.exchange import SCOPE_KEY, Exchange, Means, Verifier
-from ...connection.glance import Ordinary
+from ...connection.glance import UNTOLD, Ordinary, Told
 from ..gates.verdict import Gate
 from ..response.dress import Dress
 from .admit import ExposedCredentialHook, answering, judge
@@ -22,8 +22,9 @@ def _itself(app: ASGIApp) -> ASGIApp:
     return app
 
 
-def _never(_scope: Scope, _receive: Receive) -> None:
+def _never(_scope: Scope, _receive: Receive) -> Told:
     """Take no request for an ordinary one."""
+    return UNTOLD
 
 
 def fuse(
@@ -73,10 +74,11 @@ def fuse(
     async def layer(scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
         nonlocal inside
-        host = glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else None
+        host, transport = glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else UNTOLD
         came = cleared.get(host)
         if came is not None:
             exchange = Exchange(scope, receive, send, means, came)
+            exchange.underneath = transport
         else:
             found = look(scope, receive, send, host)
             if not isinstance(found, Exchange):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from asvs_middleware.connection import ForwardedCertificates, Networks, Transport, connection_reader, presented_chain
 from asvs_middleware.connection.forwarded_certificates import FORMATS, CertificateFields, stripped
 from asvs_middleware.connection.forwarded_certificates.formats import KNOWN, spellings
+from asvs_middleware.connection.glance import UNTOLD
 from asvs_middleware.errors import CertificateRefused
 from asvs_middleware.middleware.gates.limits import Limits, ordinary
 
@@ -150,16 +151,17 @@ def test_at_a_glance(a_scope: Make, receive_over: Make) -> None:
 
     read, receive = reader("rfc9440"), receive_over(TLS(STRANGER))
     glance = read.glance(ordinary(Limits()))
-    assert glance(a_scope(*ORDINARY, scheme="https"), receive) == b"a.test"
+    assert glance(a_scope(*ORDINARY, scheme="https"), receive)[0] == b"a.test"
     for name in spellings(KNOWN):
-        assert glance(a_scope(*ORDINARY, (name, b""), scheme="https"), receive) is None
-    assert glance(a_scope(*ORDINARY, scheme="https"), receive_over(TLS(PEER))) is None
+        assert glance(a_scope(*ORDINARY, (name, b""), scheme="https"), receive) == UNTOLD
+    assert glance(a_scope(*ORDINARY, scheme="https"), receive_over(TLS(PEER))) == UNTOLD
     through = read.proxied_glance(ordinary(Limits()))
     assert through is not None
     told = [*ORDINARY, (b"x-forwarded-for", b"192.0.2.1"), (b"x-forwarded-proto", b"https")]
-    assert (through(a_scope(*told), receive_over(TLS(PEER))) or ())[:2] == (b"a.test", "192.0.2.1")
+    said = {"scheme": "https", "client": (PEER, 4711)}  # As the transport says, or there is more to look at.
+    assert (through(a_scope(*told, **said), receive_over(TLS(PEER))) or ())[:2] == (b"a.test", "192.0.2.1")
     for name in spellings(KNOWN):
-        assert through(a_scope(*told, (name, b"")), receive_over(TLS(PEER))) is None
+        assert through(a_scope(*told, (name, b""), **said), receive_over(TLS(PEER))) is None
 
 
 def test_it_is_said_to_a_bounded_number_of_peers(a_scope: Make, receive_over: Make, events: Events) -> None:
