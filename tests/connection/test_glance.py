@@ -75,6 +75,15 @@ def test_what_is_ordinary_at_a_glance(
         assert found.scope is scope
 
 
+def test_a_proxy_with_a_zone(a_scope: Make, receive: Any) -> None:
+    """The zone of an IPv6 address is the host's own business: with it or without, the proxy is a proxy."""
+    read = connection_reader(Networks(["fe80::1"]))
+    for client in ("fe80::1", "fe80::1%eth0"):
+        scope = a_scope(HOST, scheme="https", client=(client, 4711))
+        assert read.glance(ORDINARY)(scope, receive) == UNTOLD
+        assert read(scope, receive).via_proxy
+
+
 def test_a_policy_without_a_size(a_scope: Make, receive: Any) -> None:
     """Where the server's parser bounds the size, nobody counts."""
     unbounded = trusting_nobody.glance(Ordinary(methods=["GET"], harmless=[b"accept"], seems_harmless=lambda _: False))

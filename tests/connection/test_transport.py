@@ -49,8 +49,8 @@ async def test_ipv6(a_scope: Make, accepted: Make) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_closed_connection(a_scope: Make, accepted: Make, server_tls: ssl.SSLContext, client_tls: Make) -> None:
-    """asyncio's transport over TLS cannot be asked once it was closed twice, as servers do: nobody is there then."""
+async def test_closed_twice(a_scope: Make, accepted: Make, server_tls: ssl.SSLContext, client_tls: Make) -> None:
+    """asyncio's transport over TLS cannot be asked then, and servers do that: nobody is there."""
     async with accepted(server=server_tls, client=client_tls(None)) as receive:
         scope, transport = a_scope(scheme="https"), receive.__self__.transport
         while not _raises(transport):
