@@ -140,6 +140,7 @@ FORWARDED: dict[str, Oddity] = {
         f"for {value!r}": instead(b"x-forwarded-for", value)
         for value in (
             *(b"1.2.3.4", b"junk", b"", b"1.2.3.4, 203.0.113.7", b"203.0.113.7, 10.0.0.5", b"10.0.0.5", b"unix"),
+            PROXY.encode(),
             *(b"[2001:db8::7]:4711", b'"[2001:db8::7]"', b"2001:db8::7", b"203.0.113.7:80", b" 203.0.113.7"),
         )
     },
