@@ -60,9 +60,16 @@ async def authorize(scope: Scope, mark: Sensitive) -> VerifiedCaller:
         exchange.proofs = {**exchange.proofs, mark: proof} if exchange.proofs else {mark: proof}
     # What an inner mark does not ask for, an outer one may have: the app finds it in one place.
     caller = proof if len(exchange.proofs) == 1 else all_of(tuple(exchange.proofs.values()))
-    exchange.scope["state"]["caller"] = caller
-    scope.setdefault("state", {})["caller"] = caller  # A middleware may have put another state in its place, or none.
+    for one in (exchange.scope, scope):
+        _hand_over(caller, one)
     return proof
+
+
+def _hand_over(caller: VerifiedCaller, scope: Scope) -> None:
+    """Put the caller where the app looks for it: a middleware may have put another state in its place, or none."""
+    if scope.get("state") is None:
+        scope["state"] = {}
+    scope["state"]["caller"] = caller
 
 
 async def pass_cover(scope: Scope, place: Place, mark: Mark) -> None:

@@ -31,11 +31,6 @@ class PolicyField:
     around_style_nonce: tuple[bytes, ...]
     around_both: tuple[tuple[bytes, ...], ...]
 
-    @property
-    def has_style_nonce(self) -> bool:
-        """Whether the policy has a place for one."""
-        return len(self.around_style_nonce) > 1
-
     def pair(self, nonce: bytes | None, style_nonce: bytes | None) -> tuple[bytes, bytes]:
         """Return name and value for a response with these nonces."""
         if nonce is not None and style_nonce is not None:

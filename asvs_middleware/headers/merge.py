@@ -1,20 +1,22 @@
 """What becomes of a field that both the app and the policy set: v5.0.0-3.4.3, v5.0.0-14.2.2.
 
-The app's own value wins, because it knows the response. Two fields are lists whose members do not contradict each
-other and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section
-5.2) where a proof or a nonce was needed. A Content-Security-Policy is no list to merge: a second one narrows the
-first, which breaks the page, so that the app's own stands alone unless the field is locked
+The app's own value wins, because it knows the response. Two fields are lists whose members do not contradict each other
+and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section 5.2) where
+a proof or a nonce was needed, whatever the policy says of caching. A Content-Security-Policy is no list to merge: a
+second one narrows the first, which breaks the page, so that the app's own stands alone unless the field is locked
 (middleware/response/rewrite.py). Several lines of one field become one: of two that contradict each other browsers take
 the first, the last or neither.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 Pair = tuple[bytes, bytes]
 
-NO_STORE: Final = (b"cache-control", b"private, no-store")
+CACHE_CONTROL: Final = b"cache-control"
+NO_STORE: Final = (CACHE_CONTROL, b"private, no-store")
 """For what a proof or a nonce was needed for: v5.0.0-14.3.2, v5.0.0-14.2.2, v4.0.3-8.2.1. headers/caching.py."""
 
 _KEY: Final = rb"[a-z*][a-z0-9_.*-]*"
@@ -41,23 +43,28 @@ _SINGLE: Final = frozenset({
 """Fields with one value. Sent twice, even the same one twice, most of them count as not sent."""
 
 
-def merged(theirs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
+def merged(theirs: Sequence[Pair], ours: Sequence[Pair], *, unshare: bool) -> list[Pair]:
     """Return the app's fields, then those of ours it does not set; a field both set is there as its rule says.
 
-    >>> merged([(b"X-Frame-Options", b"SAMEORIGIN")], [(b"x-frame-options", b"DENY")])
+    Args:
+        theirs: the app's fields.
+        ours: the policy's, with names in lower case.
+        unshare: the response was made for one caller: no shared cache may keep it, whatever ours says or leaves out.
+
+    >>> merged([(b"X-Frame-Options", b"SAMEORIGIN")], [(b"x-frame-options", b"DENY")], unshare=False)
     [(b'X-Frame-Options', b'SAMEORIGIN')]
     """
     present = {name.lower() for name, _ in theirs}
     found = list(theirs) if len(present) == len(theirs) else _each_once(theirs, ours)
+    if unshare and CACHE_CONTROL in present:
+        found = _combined(found, CACHE_CONTROL, unshared)
     added = []
     for pair in ours:
         name, value = pair
         if name not in present:
             added.append(pair)
         elif name == b"permissions-policy":
-            found = _combined(found, name, value, permissions)
-        elif pair == NO_STORE:
-            found = _combined(found, name, value, unshared)
+            found = _combined(found, name, partial(permissions, ours=value))
     return found + added
 
 
@@ -75,10 +82,10 @@ def permissions(theirs: bytes, ours: bytes) -> bytes:
     return b", ".join({**(_members(ours) or {}), **said}.values())
 
 
-def unshared(theirs: bytes, _ours: bytes) -> bytes:
+def unshared(theirs: bytes) -> bytes:
     """Return the app's directives for what was made for one caller: that caller's own cache may keep it, no other.
 
-    >>> unshared(b"public, max-age=60", b"")
+    >>> unshared(b"public, max-age=60")
     b'private, max-age=60'
     """
     directives = [part.strip() for part in theirs.split(b",")]
@@ -103,11 +110,10 @@ def _each_once(pairs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:
     return found
 
 
-def _combined(pairs: list[Pair], name: bytes, ours: bytes, rule: Callable[[bytes, bytes], bytes]) -> list[Pair]:
+def _combined(pairs: list[Pair], name: bytes, rule: Callable[[bytes], bytes]) -> list[Pair]:
     """Replace every line of a field by one, where the first stood (RFC 9110 section 5.3)."""
     lines = [value for key, value in pairs if key.lower() == name]
-    value = rule(b", ".join(lines), ours)
-    return list(_with_one(pairs, name, value))
+    return list(_with_one(pairs, name, rule(b", ".join(lines))))
 
 
 def _with_one(pairs: list[Pair], name: bytes, value: bytes) -> Iterator[Pair]:

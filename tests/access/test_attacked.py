@@ -1,5 +1,6 @@
 """What attackers found once: each of these passed, and may never pass again."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, Router
 
-from asvs_middleware import SecurityPolicy, TLSOnlyMiddleware, public, secure, sensitive
+from asvs_middleware import HeadersPolicy, SecurityPolicy, TLSOnlyMiddleware, public, secure, sensitive
 from asvs_middleware.errors import ConfigurationError
+from asvs_middleware.middleware import headers
+from asvs_middleware.middleware.routes.route_headers import UNSET
 from asvs_middleware.stack import stack_of
 
 pytestmark = pytest.mark.anyio
@@ -110,6 +113,66 @@ async def test_the_caller_is_the_verified_one(idp: Any, ask: Any, state: dict[st
     app = Starlette(routes=[Route("/", endpoint)], middleware=[Middleware(Copying, state=state)])
     response = await ask(secure(app, policy(idp)), headers=idp.bearer())
     assert (response.status_code, response.text) == (200, idp.tokens().issuer)
+
+
+class Stateless:
+    """A middleware that leaves the layer's own scope without a state."""
+
+    def __init__(self, app: Any, *, copying: bool, missing: bool) -> None:
+        self.app, self.copying, self.missing = app, copying, missing
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            handed_on = {**scope} if self.copying else scope
+            scope["state"] = handed_on["state"] = None
+            if self.missing:
+                for one in (scope, handed_on):
+                    one.pop("state", None)
+            scope = handed_on
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("copying", [True, False], ids=["scope copied", "scope as it is"])
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "None"])
+async def test_a_state_somebody_took_away(
+    idp: Any, ask: Any, events: Callable[[], list[dict[str, Any]]], copying: bool, missing: bool
+) -> None:
+    """The guard makes one for the caller it has verified; a caller it has not gets the answer it always gets."""
+
+    @sensitive()
+    async def endpoint(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.state.caller.subject[0])
+
+    taking = Middleware(Stateless, copying=copying, missing=missing)
+    app = secure(Starlette(routes=[Route("/", endpoint)], middleware=[taking]), policy(idp))
+    for _ in range(2):
+        response = await ask(app, headers=idp.bearer())
+        assert (response.status_code, response.text) == (200, idp.tokens().issuer)
+        assert (await ask(app)).status_code == 401
+    assert [event["code"] for event in events() if "code" in event] == ["token_refused"] * 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "on_route"),
+    [
+        pytest.param(HeadersPolicy(), UNSET, id="nothing said"),
+        pytest.param(HeadersPolicy(cache_control="no-cache"), UNSET, id="in the policy"),
+        pytest.param(HeadersPolicy(), "no-cache", id="on the route"),
+        pytest.param(HeadersPolicy(profile="oshp"), UNSET, id="by a profile"),
+    ],
+)
+async def test_what_one_caller_may_see_is_not_shared(idp: Any, ask: Any, chosen: HeadersPolicy, on_route: Any) -> None:
+    """v5.0.0-14.2.2: a word of the operator's on caching is no leave for the app's `public`, at no request."""
+
+    @headers(referrer="no-referrer", cache_control=on_route)
+    @sensitive()
+    async def endpoint(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("SECRET", headers={"cache-control": "public, max-age=60"})
+
+    app = secure(Starlette(routes=[Route("/", endpoint)]), policy(idp, headers=chosen))
+    for _ in range(3):
+        response = await ask(app, headers=idp.bearer())
+        assert response.headers.get_list("cache-control") == ["private, max-age=60"]
 
 
 @pytest.mark.parametrize("outermost", [False, True], ids=["inside another middleware", "outermost"])

@@ -94,7 +94,7 @@ def what_is_seen(scope: Any, receive: Any) -> dict[str, Any]:
     """Return every member of the scope but those of the frameworks, as it is now."""
     seen = {name: value for name, value in scope.items() if name not in PRIVATE}
     seen["headers"] = [tuple(pair) for pair in scope["headers"]]
-    seen["state"] = sorted(scope.get("state", ()))
+    seen["state"] = sorted(scope.get("state") or ())
     seen["transport"] = getattr(getattr(receive, "__self__", None), "transport", None) is not None
     return seen
 

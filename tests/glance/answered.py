@@ -11,6 +11,7 @@ from tests.glance.drafts import OURS, THEIRS, Draft, Oddity, both
 
 FORGED = (b"authorization", b"Bearer forged")
 LOCATION = (b"location", b"http://" + OURS + b"/x")
+SHARED = (b"cache-control", b"public, max-age=60")
 
 
 def start(**members: Any) -> Oddity:
@@ -142,6 +143,10 @@ async def _write_state(stage: Stage) -> None:
     stage.scope.setdefault("state", {})["written"] = 1
 
 
+async def _take_the_state(stage: Stage) -> None:
+    stage.scope.pop("state", None)
+
+
 async def _send_start_again(stage: Stage) -> None:
     await stage.send({"type": "http.response.start", "status": 404, "headers": [(b"x-second", b"1")]})
 
@@ -206,7 +211,7 @@ OWN: dict[str, Oddity] = {
         (b"x-content-type-options", b"no"),
         (b"referrer-policy", b"unsafe-url"),
         (b"permissions-policy", b"camera=*"),
-        (b"cache-control", b"public, max-age=60"),
+        SHARED,
         (b"Cache-Control", b"public"),
         (b"expires", b"0"),
         (b"vary", b"cookie"),
@@ -229,6 +234,9 @@ OWN["two policies"] = both(*(says((b"content-security-policy", value)) for value
 DEEDS: dict[str, Oddity] = {
     "a nonce": before(nonce("script")),
     "a style nonce": before(nonce("style")),
+    "both nonces": both(before(nonce("script")), before(nonce("style"))),
+    "a nonce, and to be shared": both(before(nonce("script")), says(SHARED)),
+    "a style nonce, and to be shared": both(before(nonce("style")), says(SHARED)),
     "a nonce asked for in front": in_front(nonce("script")),
     "a nonce too late": between(nonce("script")),
     "a nonce after all": after(nonce("script")),
@@ -260,6 +268,7 @@ DEEDS: dict[str, Oddity] = {
     "it swaps the host, and asks who calls": both(before(_swap_host), before(ask_who_calls)),
     "it writes the state": before(_write_state),
     "it writes the state in front": in_front(_write_state),
+    "it takes the state in front": in_front(_take_the_state),
     "it starts before": before(_send_start_again),
     "it starts again": between(_send_start_again),
     "it starts after all": after(_send_start_again),

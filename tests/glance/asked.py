@@ -252,6 +252,7 @@ MEMBERS: dict[str, Oddity] = {
     **{f"version {value}": member(http_version=value) for value in ("1.0", "2", "3")},
     "no version": member(http_version=MISSING),
     "a state": lambda made: made.scope.update(state={"pool": 1}),
+    "a state that is None": member(state=None),
     "a caller in the state": lambda made: made.scope.update(state={"caller": "forged"}),
     "extensions": member(extensions={"tls": {"client_cert": "x"}}),
     "no extensions": member(extensions=None),

@@ -140,6 +140,7 @@ LAYERS: dict[str, Layered] = {
     ),
     "level 3": secured("web", level=3, trusted_proxies=PROXIES),
     "styled": secured("web", trusted_proxies=PROXIES, headers=HeadersPolicy(csp=STYLED)),
+    "a lifetime for all": secured("mixed", trusted_proxies=PROXIES, headers=HeadersPolicy(cache_control="no-cache")),
     "everything OSHP asks for": secured("api", headers=HeadersPolicy(profile="oshp")),
     "headers alone": _headers(preset="web"),
     "headers alone behind a proxy": _headers(preset="api", trusted_proxies=PROXIES),

@@ -184,5 +184,5 @@ def _plainly(made: Draft, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _left(scope: dict[str, Any]) -> dict[str, Any]:
     """Return the server's scope when all is over, without what the app and its frameworks have put there."""
     kept = {name: scope.get(name, "missing") for name in ("scheme", "client", "path", "type", KEY)}
-    kept["state"] = sorted(scope.get("state", ()))
+    kept["state"] = sorted(scope.get("state") or ())
     return kept | {"headers": [pair for pair in scope["headers"] if pair != FORGED]}

@@ -38,12 +38,6 @@ def test_both_in_one_directive() -> None:
     ]
 
 
-def test_only_a_policy_with_a_place_has_a_style_nonce() -> None:
-    """What has no place for it need not look for it."""
-    assert field_of(POLICY).has_style_nonce
-    assert not field_of(ContentSecurityPolicy({"style-src": [NONCE]})).has_style_nonce
-
-
 def test_report_only() -> None:
     """What browsers ignore in a report-only policy, with a warning on every page, is left out."""
     policy = ContentSecurityPolicy({"img-src": ["'self'"], "sandbox": [], "upgrade-insecure-requests": []})

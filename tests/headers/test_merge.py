@@ -1,5 +1,7 @@
 """A field that both the app and the policy set."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,13 +66,13 @@ def test_any_permissions(theirs: bytes) -> None:
 )
 def test_unshared(theirs: bytes, expected: bytes) -> None:
     """No shared cache keeps it; how long the caller's own does is the app's affair."""
-    assert unshared(theirs, NO_STORE[1]) == expected
+    assert unshared(theirs) == expected
 
 
 def test_every_line_of_a_list_counts() -> None:
     """RFC 9110 section 5.3: several lines are one list; what goes out is one line, where the first stood."""
     theirs = [(b"a", b"1"), (b"Permissions-Policy", b"usb=(self)"), (b"b", b"2"), (b"permissions-policy", b"midi=()")]
-    assert merged(theirs, [(b"permissions-policy", OURS)]) == [
+    assert merged(theirs, [(b"permissions-policy", OURS)], unshare=False) == [
         (b"a", b"1"),
         (b"permissions-policy", b"camera=(), usb=(self), midi=()"),
         (b"b", b"2"),
@@ -88,7 +90,23 @@ def test_other_fields_are_the_app_s() -> None:
     """Whatever is no list: one value, and the app's own where it has one, whatever its letters."""
     theirs = [(b"X-Frame-Options", b"SAMEORIGIN"), (b"Cache-Control", b"public")]
     ours = [(b"x-frame-options", b"DENY"), (b"cache-control", b"no-cache"), (b"referrer-policy", b"no-referrer")]
-    assert merged(theirs, ours) == [*theirs, (b"referrer-policy", b"no-referrer")]
+    assert merged(theirs, ours, unshare=False) == [*theirs, (b"referrer-policy", b"no-referrer")]
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        pytest.param([NO_STORE], id="not to be stored"),
+        pytest.param([(b"cache-control", b"no-cache")], id="the operator's own word"),
+        pytest.param([(b"cache-control", b"no-store, max-age=0")], id="a profile's"),
+        pytest.param([], id="nothing"),
+    ],
+)
+@pytest.mark.parametrize(("unshare", "expected"), [(True, b"private, max-age=60"), (False, b"public, max-age=60")])
+def test_no_word_of_ours_makes_it_shared(ours: Any, unshare: bool, expected: bytes) -> None:
+    """v5.0.0-14.2.2: what was made for one caller is private, whatever the policy would have said in its place."""
+    theirs = [(b"Cache-Control", b"public, max-age=60"), (b"a", b"1")]
+    assert [value for _, value in merged(theirs, ours, unshare=unshare)] == [expected, b"1"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +119,6 @@ def test_other_fields_are_the_app_s() -> None:
         pytest.param("content-security-policy", ["a 'self'", "b 'none'"], "c", "a 'self', b 'none'", id="two policies"),
         pytest.param("referrer-policy", ["no-referrer", "origin"], "same-origin", "no-referrer, origin", id="a list"),
         pytest.param("cache-control", ["public", "max-age=6 "], "no-cache", "public, max-age=6", id="directives"),
-        pytest.param("cache-control", ["public", "max-age=6"], "private, no-store", "private, max-age=6", id="a proof"),
     ],
 )
 def test_several_lines_become_one(name: str, lines: list[str], ours: str, expected: str) -> None:
@@ -112,25 +129,36 @@ def test_several_lines_become_one(name: str, lines: list[str], ours: str, expect
         (b"set-cookie", b"x"),
         (b"set-cookie", b"y"),
     ]
-    found = merged(pairs, [(name.lower().encode(), ours.encode())])
+    found = merged(pairs, [(name.lower().encode(), ours.encode())], unshare=False)
     assert found == [(b"a", b"1"), (name.lower().encode(), expected.encode()), *pairs[-2:]]
+
+
+def test_several_lines_made_for_one_caller() -> None:
+    """They are one list, so that a `public` in any of them counts."""
+    theirs = [(b"cache-control", b"max-age=6"), (b"a", b"1"), (b"Cache-Control", b"public")]
+    for ours in ([], [NO_STORE]):
+        assert merged(theirs, ours, unshare=True) == [(b"cache-control", b"private, max-age=6"), (b"a", b"1")]
 
 
 def test_lines_of_what_is_not_ours() -> None:
     """They are the app's affair, and nobody here knows what they mean."""
     theirs = [(b"x-own", b"1"), (b"x-own", b"2"), (b"cross-origin-opener-policy", b"x"), (b"x-frame-options", b"y")]
-    assert merged([*theirs, theirs[2]], [(b"x-own", b"3"), (b"x-frame-options", b"DENY")]) == [*theirs, theirs[2]]
+    ours = [(b"x-own", b"3"), (b"x-frame-options", b"DENY")]
+    assert merged([*theirs, theirs[2]], ours, unshare=False) == [*theirs, theirs[2]]
 
 
 _NAMES = st.sampled_from([b"x-frame-options", b"X-Frame-Options", b"cache-control", b"referrer-policy", b"a", b"A"])
 
 
-@given(st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6))
-def test_any_fields(theirs: list[tuple[bytes, bytes]]) -> None:
+@given(st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6), st.booleans())
+def test_any_fields(theirs: list[tuple[bytes, bytes]], unshare: bool) -> None:
     """What is ours goes out once; everything else as it came and in its order; twice is as good as once."""
-    ours = [(b"x-frame-options", b"DENY"), (b"cache-control", b"no-cache"), (b"referrer-policy", b"no-referrer")]
-    found = merged(theirs, ours)
+    caching = NO_STORE if unshare else (b"cache-control", b"no-cache")
+    ours = [(b"x-frame-options", b"DENY"), caching, (b"referrer-policy", b"no-referrer")]
+    found = merged(theirs, ours, unshare=unshare)
     for name, _ in ours:
         assert [key.lower() for key, _ in found].count(name) == 1
     assert [pair for pair in found if pair[0] in {b"a", b"A"}] == [pair for pair in theirs if pair[0] in {b"a", b"A"}]
-    assert merged(found, ours) == found
+    assert merged(found, ours, unshare=unshare) == found
+    said = {name.lower(): value for name, value in found}[b"cache-control"]
+    assert not unshare or {b"private", b"no-store"} & {word.strip().lower() for word in said.split(b",")}

@@ -1,6 +1,7 @@
 """Headers on a response start: each of ours once, the app's own first, nothing of the app's changed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -356,6 +357,47 @@ def test_a_proof_and_the_operator_s_own_word(an_exchange: Make) -> None:
     assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"private, max-age=60"
     exchange.make_nonce()
     assert dict(CACHING["web"](exchange, start(HTML))["headers"])[b"cache-control"] == b"private, no-store"
+
+
+SAYING = {
+    "nothing": HeadersPolicy(),
+    "what browsers ask first": HeadersPolicy(cache_control="no-cache"),
+    "a lifetime for all": HeadersPolicy(cache_control="public, max-age=60"),
+    "a profile's": HeadersPolicy(profile="oshp"),
+}
+
+
+@pytest.mark.parametrize("policy", SAYING.values(), ids=SAYING)
+@pytest.mark.parametrize("choice", ["api", "web", "mixed"])
+@pytest.mark.parametrize("status", [200, 304, 404])
+@pytest.mark.parametrize("reason", [(), ("a nonce",), ("a proof",), ("a style nonce",), ("a nonce", "a proof")])
+def test_the_app_s_own_word_is_made_private_whatever_the_policy_says(
+    an_exchange: Make, policy: HeadersPolicy, choice: Any, status: int, reason: tuple[str, ...]
+) -> None:
+    """v5.0.0-14.2.2: an operator's word on caching is for what the app leaves open, and no leave to share."""
+    exchange = an_exchange()
+    if "a nonce" in reason:
+        exchange.make_nonce()
+    if "a style nonce" in reason:
+        exchange.make_style_nonce()
+    if "a proof" in reason:
+        exchange.proofs = {"mark": object()}
+    styled = replace(policy, csp=WEB_CSP.replace(style_src=["'self'", STYLE_NONCE]))
+    dress = dresser(choice, api=header_set("api", policy, level=2), web=header_set("web", styled, level=2))
+    found = dict(dress(exchange, start(HTML, (b"cache-control", b"public, max-age=3600"), status=status))["headers"])
+    a_call = choice == "api" and reason == ("a style nonce",)  # The policy of a call has no place for one.
+    shared = not reason or a_call
+    assert found[b"cache-control"] == (b"public, max-age=3600" if shared else b"private, max-age=3600")
+
+
+@pytest.mark.parametrize("policy", SAYING.values(), ids=SAYING)
+@pytest.mark.parametrize("choice", ["api", "web"])
+def test_caching_is_never_harmless(policy: HeadersPolicy, choice: Any) -> None:
+    """What is ready beforehand merges nothing: an app that speaks of caching gets the whole way."""
+    ready = dresser(choice, **{kind: header_set(kind, policy, level=2) for kind in ("api", "web")}).ready
+    assert ready is not None
+    assert b"cache-control" not in ready.harmless
+    assert b"content-type" in ready.harmless
 
 
 def test_a_profile_that_forbids_storing(an_exchange: Make) -> None:

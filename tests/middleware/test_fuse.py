@@ -162,14 +162,15 @@ async def test_callers_are_not_shared_between_requests(call: Call, verifier: Any
     assert (states[0] is shared) is (verifier is None)
 
 
-async def test_a_guard_finds_a_state(call: Call) -> None:
+@pytest.mark.parametrize("given", [{}, {"state": None}], ids=["missing", "None"])
+async def test_a_guard_finds_a_state(call: Call, given: dict[str, Any]) -> None:
     """Also where the server gives none."""
     states: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         states.append(scope["state"])
 
-    await call(layer(app, verifier=Guard()))
+    await call(layer(app, verifier=Guard()), **given)
     assert states == [{}]
 
 

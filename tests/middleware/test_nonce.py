@@ -13,7 +13,7 @@ from starlette.routing import Route
 from asvs_middleware import SecurityPolicy, public, secure
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.headers import HeadersPolicy, header_set
+from asvs_middleware.headers import STYLE_NONCE, HeadersPolicy, header_set
 from asvs_middleware.headers.presets import web_csp
 from asvs_middleware.middleware import csp_nonce, dresser, fuse, undressed
 
@@ -21,6 +21,7 @@ Call = Callable[..., Any]
 
 API, WEB = (header_set(preset, HeadersPolicy(), level=3) for preset in ("api", "web"))
 DRESS = dresser("web", api=API, web=WEB)
+STYLED_CSP = web_csp(2).replace(style_src=["'self'", STYLE_NONCE])
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +109,32 @@ async def test_layers_within_each_other_share_it(call: Call, outer: Any, inner: 
     if (outer, inner) != (undressed, undressed):
         assert found.body in found.headers[b"content-security-policy"]
     assert len(found.body) == 24
+
+
+STYLED = dresser("web", api=API, web=header_set("web", HeadersPolicy(csp=STYLED_CSP), level=2))
+
+
+@pytest.mark.parametrize("kinds", [("style",), ("script", "style")], ids=" and ".join)
+@pytest.mark.parametrize("outer", [STYLED, undressed], ids=["headers outside", "gates outside"])
+@pytest.mark.parametrize("inner", [STYLED, undressed], ids=["headers inside", "gates inside"])
+async def test_layers_within_each_other_share_both(call: Call, outer: Any, inner: Any, kinds: Any) -> None:
+    """The one for style sheets too, alone or with the other: a page without its own in the header has no style."""
+
+    async def styled(request: Request) -> HTMLResponse:
+        return HTMLResponse(" ".join(csp_nonce(request, kind) for kind in kinds))
+
+    app = Starlette(routes=[Route("/", styled)])
+    found = await call(layer(layer(app, dress=inner), dress=outer), path="/")
+    nonces = dict(zip(kinds, found.body.split(), strict=True))
+    if (outer, inner) == (undressed, undressed):
+        return
+    policy = found.headers[b"content-security-policy"]
+    directives = dict(one.partition(b" ")[::2] for one in policy.split(b"; "))
+    for kind in ("script", "style"):
+        told = directives[f"{kind}-src".encode()].count(b"'nonce-")
+        assert told == (kind in nonces)
+    assert all(b"'nonce-%b'" % nonce in directives[f"{kind}-src".encode()] for kind, nonce in nonces.items())
+    assert found.headers[b"cache-control"] == b"private, no-store"
 
 
 PAGE = web_csp(2)

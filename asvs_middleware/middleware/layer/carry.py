@@ -82,8 +82,8 @@ def sender(dress: Dress, watch: Watch | None) -> Callable[[Exchange, Message], A
         if message["type"] == "websocket.close":
             return deny_websocket(exchange, dress)
         exchange.started = True
-        if exchange.outer is not None and exchange.outer.nonce is not None:
-            exchange.nonce = exchange.outer.nonce
+        if exchange.outer is not None:  # The app was given its nonces.
+            exchange.nonce, exchange.style_nonce = exchange.outer.nonce, exchange.outer.style_nonce
         return exchange.send(message if message["type"] == "websocket.accept" else put_on(exchange, message))
 
     async def start_after(verification: Awaitable[None], exchange: Exchange, message: Message) -> None:

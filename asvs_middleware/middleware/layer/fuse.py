@@ -86,7 +86,7 @@ def fuse(
             exchange, scope = found, found.scope
         scope[SCOPE_KEY] = exchange
         if verifier is not None:  # A server that shares one state between requests may not share callers.
-            scope["state"] = {**scope.get("state", {})}
+            scope["state"] = {**(scope.get("state") or {})}
         try:
             if inside is None:
                 inside = first(app)

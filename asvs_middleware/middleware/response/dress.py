@@ -44,7 +44,6 @@ class Ready(NamedTuple):
         proven_to_address: the headers over TLS where a proof was needed.
         proven_to_name: the headers over TLS to a domain name where a proof was needed.
         around_nonces: gives the headers where a nonce was asked for.
-        styled: a policy has a place for a style nonce.
     """
 
     statuses: Collection[int]
@@ -54,7 +53,6 @@ class Ready(NamedTuple):
     proven_to_address: Pairs
     proven_to_name: Pairs
     around_nonces: Callable[[Exchange], list[Pair]]
-    styled: bool
 
 
 class Dress:
@@ -84,7 +82,7 @@ def _readily(whole: PutOn, ready: Ready) -> PutOn:
     statuses, harmless = frozenset(ready.statuses), frozenset(ready.harmless)
     usual = (None, [*ready.to_address], [*ready.to_name])
     proven = (None, [*ready.proven_to_address], [*ready.proven_to_name])
-    around_nonces, styled = ready.around_nonces, ready.styled
+    around_nonces = ready.around_nonces
 
     def put_on(exchange: Exchange, message: Message) -> Message:
         theirs = message.get("headers")
@@ -99,7 +97,7 @@ def _readily(whole: PutOn, ready: Ready) -> PutOn:
         for name, _ in theirs:
             if name not in harmless:
                 return whole(exchange, message)
-        if exchange.nonce is not None or (styled and exchange.style_nonce is not None):
+        if exchange.nonce is not None or exchange.style_nonce is not None:
             ours = around_nonces(exchange)
         return {**message, "headers": theirs + ours}
 
@@ -142,7 +140,7 @@ def _dresser(choice: Choice, *, api: HeaderSet, web: HeaderSet) -> Dress:
 
 def _of_one(ours: HeaderSet, *, drops_csp_on_304: bool) -> Dress:
     wardrobe = Wardrobe(ours, drops_csp_on_304=drops_csp_on_304)
-    ready = Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces, wardrobe.styled)
+    ready = Ready(_STATUSES, _harmless(ours), *wardrobe.usual, wardrobe.around_nonces)
     return Dress(_wearing(wardrobe), ready)
 
 
@@ -171,7 +169,8 @@ def _by_content(api: HeaderSet, web: HeaderSet) -> Dress:
 def _wearing(wardrobe: Wardrobe) -> PutOn:
     def whole(exchange: Exchange, message: Message) -> Message:
         theirs: list[Pair] = list(message.get("headers") or ())
-        return {**message, "headers": merged(theirs, wardrobe.headers_for(exchange, message))}
+        ours = wardrobe.headers_for(exchange, message)
+        return {**message, "headers": merged(theirs, ours, unshare=wardrobe.for_one_caller(exchange))}
 
     return whole
 

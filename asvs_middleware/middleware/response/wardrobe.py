@@ -11,7 +11,7 @@ from starlette.types import Message
 from ...connection.exchange import Exchange
 from ...connection.host import is_public_name
 from ...headers import NO_STORE, HeaderSet, Pair, Pairs
-from ...headers.merge import unshared
+from ...headers.merge import CACHE_CONTROL, unshared
 
 NOT_MODIFIED: Final = 304
 
@@ -22,26 +22,22 @@ class Wardrobe:
     Args:
         headers: the set.
         drops_csp_on_304: a 304 comes without Content-Security-Policy.
-
-    Attributes:
-        styled: a policy has a place for a style nonce.
     """
 
-    __slots__ = ("_drops_csp_on_304", "_plain", "_policies", "_with_nonce", "_without_csp", "styled")
+    __slots__ = ("_drops_csp_on_304", "_plain", "_policies", "_with_nonce", "_without_csp")
 
     def __init__(self, headers: HeaderSet, *, drops_csp_on_304: bool) -> None:
         self._drops_csp_on_304 = drops_csp_on_304
-        self.styled = any(len(one.around_style_nonce) > 1 for one in headers.policies)
         # By transport: plaintext, TLS, TLS and a domain name.
         self._policies = (headers.in_clear, headers.policies, headers.policies)
         named = headers.always if headers.hsts is None else (*headers.always, headers.hsts)
         always = (headers.always, headers.always, named)
         kept = () if headers.cache_control is None else (headers.cache_control,)
         # A profile may forbid to store anything at all; then there is no more to say.
-        forbidden = any(name == NO_STORE[0] for name, _ in headers.always)
+        forbidden = any(name == CACHE_CONTROL for name, _ in headers.always)
         no_store = () if forbidden else (NO_STORE,)
         # The operator's own word on caching wins over ours; but what was made for one caller is for no other.
-        privately = tuple((name, unshared(value, b"")) for name, value in kept)
+        privately = tuple((name, unshared(value)) for name, value in kept)
         # By transport and whether a proof was needed.
         self._without_csp: dict[tuple[int, bool], Pairs] = {
             (transport, proven): pairs + (privately or no_store if proven else kept)
@@ -61,11 +57,15 @@ class Wardrobe:
 
     def headers_for(self, exchange: Exchange, message: Message) -> Sequence[Pair]:
         """Return the headers of one response."""
-        asked = exchange.nonce is not None or (self.styled and exchange.style_nonce is not None)
+        asked = _asked(exchange)
         # A 304 updates the headers of the stored page, whose nonce is another one: its scripts would all die.
         if self._drops_csp_on_304 and message.get("status") == NOT_MODIFIED:
             return self._with_nonce[exchange.arrival] if asked else self._without_csp[self._key(exchange)]
         return self.around_nonces(exchange) if asked else self._plain[self._key(exchange)]
+
+    def for_one_caller(self, exchange: Exchange) -> bool:
+        """Whether the response is for nobody else: a proof was needed, or a nonce was asked for."""
+        return bool(exchange.proofs) or _asked(exchange)
 
     def around_nonces(self, exchange: Exchange) -> list[Pair]:
         """Return the headers with the nonces that were asked for, in every policy that has a place for them."""
@@ -82,6 +82,10 @@ class Wardrobe:
     @staticmethod
     def _key(exchange: Exchange) -> tuple[int, bool]:
         return exchange.arrival, bool(exchange.proofs)
+
+
+def _asked(exchange: Exchange) -> bool:
+    return exchange.nonce is not None or exchange.style_nonce is not None
 
 
 def arrival(*, secure: bool, host: bytes | None) -> int:
