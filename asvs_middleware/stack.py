@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .access import (
     Guard,
     RouteEntry,
+    Rule,
     applications,
     backstop,
     before_body,
     before_start,
     by_path,
+    covered_applications,
     judged,
     nothing_to_guard,
     place_documentation,
@@ -31,7 +33,6 @@ from .access import (
 from .access.enforce import SECURED
 from .access.marks import Place
 from .access.port import shut
-from .access.routers import router_of
 from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError
@@ -214,11 +215,11 @@ class Stack:
         entries = self.entries()
         refuse_problems(entries)
         self._waived.update(waived_by(entries))
-        self._ask_at_the_router()
         self.headers.compile(self.app)
-        for app in applications(self.app):
+        for app, covered in covered_applications(self.app):
             publish(app, self.entries if app is self.app else None)
-            watch(app)
+            own = app is self.app
+            watch(app, self.guard, Rule(self.policy.prefix_marks, covered, own, self._waived if own else {}))
         self._partners.fill()
         self._checked = True
 
@@ -234,13 +235,6 @@ class Stack:
             self._announced = True
             untold = [one for one in self.waivers if one not in self.headers.waivers]
             announce(self.policy.headers, level=self.policy.level, hosts=self.policy.served_hosts.given, waivers=untold)
-
-    def _ask_at_the_router(self) -> None:
-        """Ask for the marks of paths once more behind the app's middleware, which may write the path anew."""
-        router = router_of(self.app)
-        if router is not None and not self._checked and (self.policy.prefix_marks or self._waived):
-            asking = by_path(router.middleware_stack, self.policy.prefix_marks, self._waived)
-            router.middleware_stack = asking  # type: ignore[assignment]  # Starlette says coroutine, and awaits it.
 
     async def _live(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the lifespan; when the app says it is up, check it, and let a bad one come down again."""

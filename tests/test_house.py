@@ -19,7 +19,7 @@ ROOT = Path(asvs_middleware.__file__).parent
 # DESIGN, section 3. A room imports from lines above its own, never from its own line or below.
 FLOORS = (
     ("errors",),
-    ("names",),
+    ("names", "wrapped"),
     ("asvs", "stores"),
     ("events", "waivers", "headers"),
     ("connection", "certificates", "tokens"),

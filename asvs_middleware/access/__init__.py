@@ -12,8 +12,8 @@ from .marks import Marking, Public, Sensitive
 from .matrix import needs_of, rendered, set_by
 from .openapi import described, publish
 from .prefixes import PrefixMarks, by_path
-from .routers import watch
-from .routes import RouteEntry, applications, walk
+from .routes import RouteEntry, applications, covered_applications, walk
+from .watch import Rule, watch
 
 __all__ = [
     "Cover",
@@ -23,6 +23,7 @@ __all__ = [
     "PrefixMarks",
     "Public",
     "RouteEntry",
+    "Rule",
     "Sensitive",
     "VerifiedCaller",
     "applications",
@@ -30,6 +31,7 @@ __all__ = [
     "before_body",
     "before_start",
     "by_path",
+    "covered_applications",
     "described",
     "entry_at",
     "judged",

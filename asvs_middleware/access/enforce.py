@@ -12,10 +12,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.routing import Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope
 
 from .. import events
-from ..connection.exchange import SCOPE_KEY, Exchange, exchange_of
+from ..connection.exchange import Exchange, exchange_of
 from ..errors import AccessDenied, Misconfigured
 from .caller import VerifiedCaller, all_of
 from .marks import MARK, Mark, Place, Public, Sensitive, enforces, mark_of
@@ -220,25 +220,6 @@ def _is_the_routers_405(exchange: Exchange, start: Message) -> bool:
 
 def _is_documentation(endpoint: Any) -> bool:
     return getattr(endpoint, "__module__", None) == _DOCUMENTATION
-
-
-def noted(route: ASGIApp) -> ASGIApp:
-    """Return what routes a request and keeps the scope the router writes to: a middleware may have copied the layer's.
-
-    Args:
-        route: the router's own way of handling a request.
-    """
-
-    def note(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        exchange = scope.get(SCOPE_KEY)
-        # Most requests come with the layer's own scope, and this is their first router: nothing to keep.
-        if isinstance(exchange, Exchange) and (
-            scope is not exchange.scope or "endpoint" in scope or exchange.happened is not None
-        ):
-            exchange.routed, exchange.reached = scope, scope.get("endpoint")
-        return route(scope, receive, send)
-
-    return note
 
 
 def opaque(app: Any) -> bool:

@@ -1,8 +1,8 @@
 """Marks on path prefixes, and the paths that waive a mark round them: both are known before routing, by the path.
 
-v5.0.0-8.2.1, v5.0.0-8.3.1. The layer asks before the app is called, and asks again where the app's middleware hands
-over to the router, so that a middleware that writes the path anew leads nobody past a mark. Nothing of this is there
-in an app that uses neither.
+v5.0.0-8.2.1, v5.0.0-8.3.1. The layer asks before the app is called, and every router of the app asks again (watch.py),
+so that a middleware that writes the path anew leads nobody past a mark. Nothing of this is there in an app that uses
+neither.
 """
 
 from collections.abc import Container, Mapping
@@ -22,6 +22,9 @@ Waived = Mapping[tuple[str, str], frozenset[Place]]
 
 ANY: Final = "*"
 WEBSOCKET: Final = "WEBSOCKET"
+
+ROOT: Final = "asvs_middleware.root_path"
+"""The scope's member with the root_path of an app that is mounted in another one; each has mounts of its own."""
 
 
 class PrefixMarks:
@@ -69,35 +72,56 @@ class PrefixMarks:
 
 
 def by_path(app: ASGIApp, prefixes: PrefixMarks, waived: Waived) -> ASGIApp:
-    """Return the app behind the marks of its prefixes."""
+    """Return the app behind the marks of its prefixes, as the layer asks for them, of requests alone."""
 
     def guarded(scope: Scope, receive: Receive, send: Send) -> Any:
-        if scope["type"] == "lifespan":
-            return app(scope, receive, send)
-        path = below = scope["path"]
-        if scope.get("root_path"):
-            below = path_below(scope)
-        marks = prefixes.marks(below)
+        root = scope.get("root_path")
+        if "app_root_path" in scope:  # An app round this one has mounts, and its root_path is no word about this one's.
+            scope[ROOT] = root
         exchange = exchange_of(scope)
-        if exchange is not None:  # Served past its layer the app gets no further than a mark.
-            if waived:
-                _note_waivers(exchange, scope, below, waived)
-                if PREFIX in waives(exchange):
-                    return app(scope, receive, send)
-            if marks is not None:
-                exchange.covered = True
-        if path is not below:
-            # A proxy that does not take root_path off, or puts it on twice: the mark holds for either reading.
-            marks = (*(marks or ()), *(prefixes.marks(path) or ()))
-        if "//" in path or "/." in path or "\\" in path:
-            # An app that serves files reads another path than the router: the mark holds for that one too.
-            for one in (below, path):
-                marks = (*(marks or ()), *(prefixes.marks(as_a_file(one)) or ()))
-        if not marks or (exchange is not None and exchange.refusal is None and _held(marks, exchange.proofs)):
-            return app(scope, receive, send)
-        return _after(marks, app, scope, receive, send)
+        if waived and exchange is not None:
+            note_waivers(exchange, scope, waived)
+        marks = unproven(prefixes, scope, root, exchange)
+        return after(marks, app, scope, receive, send) if marks else app(scope, receive, send)
 
     return guarded
+
+
+def unproven(
+    prefixes: PrefixMarks, scope: Mapping[str, Any], root: str | None, exchange: Exchange | None
+) -> tuple[Sensitive, ...]:
+    """Return the marks of the path, in either reading, that have not been proved; note if a prefix covers it.
+
+    Args:
+        prefixes: the marks.
+        scope: of the request, whose path a middleware may have written anew.
+        root: the root_path of the app that the prefixes are those of.
+        exchange: of the request; None where it was served past its layer, and gets no further than a mark.
+    """
+    if exchange is not None and exchange.happened is not None and PREFIX in waives(exchange):
+        return ()
+    path = below = scope["path"]
+    if root:
+        below = path_below(path, root)
+    marks = prefixes.marks(below)
+    if marks is not None and exchange is not None:
+        exchange.covered = True
+    if path is not below:
+        # A proxy that does not take root_path off, or puts it on twice: the mark holds for either reading.
+        marks = (*(marks or ()), *(prefixes.marks(path) or ()))
+    if "//" in path or "/." in path or "\\" in path:
+        # An app that serves files reads another path than the router: the mark holds for that one too.
+        for one in (below, path):
+            marks = (*(marks or ()), *(prefixes.marks(as_a_file(one)) or ()))
+    if not marks or (exchange is not None and exchange.refusal is None and _held(marks, exchange.proofs)):
+        return ()
+    return marks
+
+
+def root_of(scope: Mapping[str, Any]) -> str | None:
+    """Return the root_path of the app whose layer carries the request, behind any number of its mounts."""
+    found: str | None = scope[ROOT] if ROOT in scope else scope.get("app_root_path", scope.get("root_path"))
+    return found
 
 
 def as_a_file(path: str) -> str:
@@ -109,17 +133,31 @@ def as_a_file(path: str) -> str:
     return normpath(f"/{path}".replace("\\", "/")).replace("//", "/")
 
 
-def path_below(scope: Mapping[str, Any]) -> str:
+def path_below(path: str, root: str) -> str:
     """Return the path as the router compares it: without root_path, where it begins with that (ASGI's HTTP section)."""
-    path, root = str(scope["path"]), str(scope.get("root_path", ""))
     rest = path.removeprefix(root)
     return rest if rest[:1] in {"", "/"} else path
 
 
-async def _after(marks: tuple[Sensitive, ...], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def after(marks: tuple[Sensitive, ...], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call the app once all marks are proved."""
     for mark in marks:
         await authorize(scope, mark)
     await app(scope, receive, send)
+
+
+def note_waivers(exchange: Exchange, scope: Scope, waived: Waived) -> None:
+    """Note which marks the path waives.
+
+    Written anew each time: a middleware may have led the request from a path that waives to one that does not. That
+    can be done until the first mark of a mount or a router was asked for, or waived; what follows goes by the path
+    that was asked about, and the backstop sees to it that the endpoint is one that waives.
+    """
+    method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
+    below = path_below(scope["path"], scope.get("root_path") or "")
+    found = waived.get((below, method)) or waived.get((below, ANY)) or frozenset()
+    if found or exchange.waives:
+        exchange.waives = found
 
 
 def _held(marks: tuple[Sensitive, ...], proofs: Container[Any]) -> bool:
@@ -128,14 +166,6 @@ def _held(marks: tuple[Sensitive, ...], proofs: Container[Any]) -> bool:
         if mark not in proofs:
             return False
     return True
-
-
-def _note_waivers(exchange: Exchange, scope: Scope, below: str, waived: Waived) -> None:
-    method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
-    # Written anew each time: a middleware may have led the request from a path that waives to one that does not.
-    found = waived.get((below, method)) or waived.get((below, ANY)) or frozenset()
-    if found or exchange.waives:
-        exchange.waives = found
 
 
 def _first(path: str) -> str:

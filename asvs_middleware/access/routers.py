@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ConfigurationError
 from .covers import ROUTER, Cover
-from .enforce import SECURED, noted, pass_cover
+from .enforce import pass_cover
 from .marks import MARK, Mark
 
 COVERS: Final = "__asvs_covers__"
@@ -33,9 +33,9 @@ def mark_router(router: Router, mark: Mark) -> Router:
             fix='Mark its path in the policy, marks={"/admin/": sensitive(...)}, or each endpoint; or update FastAPI.',
         )
     setattr(router, MARK, mark)
-    router.middleware_stack = _behind(router.middleware_stack, mark)  # type: ignore[assignment]  # Names of arguments.
+    router.middleware_stack = _Behind(router.middleware_stack, mark)
     if takes_over is not None:
-        router.handle = _behind(takes_over, mark)  # type: ignore[attr-defined]
+        router.handle = _Behind(takes_over, mark)  # type: ignore[attr-defined]
     return router
 
 
@@ -50,25 +50,6 @@ def router_of(app: Any) -> Router | None:
     """Return the router of an app, or the router itself."""
     found = app if isinstance(app, Router) else getattr(app, "router", None)
     return found if isinstance(found, Router) else None
-
-
-def watch(app: Any) -> None:
-    """Let the layer see the scope an app's router writes to.
-
-    Raises:
-        ConfigurationError: the router keeps the way it handles requests elsewhere.
-    """
-    router = router_of(app)
-    inner = getattr(router, "middleware_stack", None)  # Public by its name, and not documented.
-    if router is None or hasattr(inner, SECURED):
-        return
-    if not callable(inner):
-        raise ConfigurationError(
-            "The routers of this Starlette cannot be watched.", fix="Use a release of Starlette this package names."
-        )
-    note = noted(inner)
-    setattr(note, SECURED, True)
-    router.middleware_stack = note  # type: ignore[assignment]  # An awaitable is all its caller wants.
 
 
 def unlisted(router: Router) -> Iterator[BaseRoute]:
@@ -102,10 +83,15 @@ def ask_first(route: Any, covers: Sequence[Cover]) -> None:
     route.handle = handle_after_asking
 
 
-def _behind(app: ASGIApp, mark: Mark) -> ASGIApp:
-    async def asking(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await pass_cover(scope, ROUTER, mark)
-        await app(scope, receive, send)
+class _Behind:
+    """What a router calls, behind its mark; in `app`, where every middleware keeps what it wraps."""
 
-    return asking
+    def __init__(self, app: ASGIApp, mark: Mark) -> None:
+        self.app = app
+        self._mark = mark
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for the proof, then call the router."""
+        if scope["type"] != "lifespan":
+            await pass_cover(scope, ROUTER, self._mark)
+        await self.app(scope, receive, send)

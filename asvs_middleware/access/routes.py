@@ -11,9 +11,10 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
+from ..wrapped import with_routes
 from .covers import MOUNT, Cover, asked
 from .decorators import DEPENDENCY, MarkedApp
-from .enforce import SECURED, opaque
+from .enforce import SECURED, name_of, opaque
 from .marks import MARK, Mark, Public, Sensitive, enforces, mark_of
 from .routers import ask_first, cover_of, router_of, unlisted
 
@@ -102,17 +103,35 @@ def _unknown(path: str, route: Any, covers: tuple[Cover, ...]) -> RouteEntry:
 
 def applications(app: Any) -> Iterator[Any]:
     """Yield an app and every app with routes mounted in it, each once."""
-    seen: set[int] = set()
-    waiting: list[Any] = [app]
+    yield from (one for one, _ in covered_applications(app))
+
+
+def covered_applications(app: Any) -> list[tuple[Any, bool]]:
+    """Return an app and every app with routes mounted in it, each with whether a mark is round it wherever it is."""
+    found: dict[int, tuple[Any, bool]] = {}
+    seen: set[tuple[int, bool]] = set()
+    waiting: list[tuple[Any, bool]] = [(app, False)]
     while waiting:
-        first = waiting.pop(0)
-        one: Any = first.app if isinstance(first, MarkedApp) else first
-        if id(one) in seen or not hasattr(one, "routes") or (one is not app and getattr(one, SECURED, False)):
+        one, covered = _inside(*waiting.pop(0))
+        is_foreign = one is not app and getattr(one, SECURED, False)  # A secured app inside sees to itself.
+        if (id(one), covered) in seen or not hasattr(one, "routes") or is_foreign:
             continue
-        seen.add(id(one))
-        yield one
-        # A secured app inside sees to itself.
-        waiting += [route.app for _, route, _, _ in _contexts(one.routes, "") if isinstance(route, Mount | Host)]
+        seen.add((id(one), covered))
+        found[id(one)] = one, covered and found.get(id(one), (one, True))[1]
+        waiting += [
+            (route.app, covered or bool(around))
+            for _, route, _, around in _contexts(one.routes, "")
+            if isinstance(route, Mount | Host)
+        ]
+    return list(found.values())
+
+
+def _inside(app: Any, covered: bool) -> tuple[Any, bool]:
+    """Return what routes inside the middleware and marks round it, and whether a mark is round that."""
+    one = with_routes(app)
+    while isinstance(one, MarkedApp):
+        one, covered = with_routes(one.app), True
+    return one, covered or bool(cover_of(one, ""))
 
 
 def _contexts(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str | None, Any, Any, tuple[Cover, ...]]]:
@@ -188,6 +207,10 @@ def _mounted(path: str, route: Any, covers: tuple[Cover, ...]) -> Iterator[Route
     if getattr(app, SECURED, False):
         yield RouteEntry(f"{path}/*", ("*",), app, OWN_POLICY, covers, "", route)
     else:
+        if opaque(app) and route.routes and not hasattr(with_routes(app), "routes"):
+            hides = f"lies behind {name_of(type(app))}, which keeps what it wraps elsewhere than in `app`"
+            yield RouteEntry(f"{path}/*", ("*",), app, None, covers, hides, route)
+            return
         # Middleware of a Mount hides the routes of the app, which the Mount still knows.
         yield from _walk(route if opaque(app) and route.routes else app, path, covers, route)
 

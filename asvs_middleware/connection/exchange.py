@@ -78,7 +78,7 @@ class Exchange:
         style_nonce: the nonce for style sheets alone, once one was asked for.
         underneath: what a glance read of the transport; a connection that is gone has no peer left.
         proofs: what was verified so far, by mark; NO_PROOFS itself while there is none.
-        covered: a marked Mount was passed, whose inner routes need no mark of their own.
+        covered: a mark is round the router that took over last, so that its routes need none of their own.
         happened: the events below by name; None while there was none, and nothing has to be looked at twice.
         refusal: why the request is refused, once it is.
         answered: the layer itself sent the answer; whatever the app still sends is dropped.

@@ -5,13 +5,14 @@ with its headers, and lets it go on to the server's log; the app's own handler f
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connection import Hosts, Read, ScopeReader, TrustedProxies, connection_reader
 from ..headers import HeadersPolicy, reports_of
 from ..names import known
+from ..wrapped import with_routes
 from .gates.host import host_gate
 from .gates.limits import Limits, ordinary
 from .gates.plaintext import plaintext_gate
@@ -53,7 +54,7 @@ class SecurityHeadersMiddleware:
         chosen = headers or HeadersPolicy()
         ground = Ground(choice=preset, policy=chosen, level=level)
         routes = HeaderRoutes(ground, prefixes=headers_by_prefix or {})
-        inner = _with_routes(app)
+        inner = with_routes(app)
         dress = routes.start(inner)
         routes.compile(inner)  # Middleware is made when the app is called first: its routes are all there.
         app = mending_handshakes(app, steps_of(chosen, level=level))
@@ -94,13 +95,6 @@ class TLSOnlyMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the layer."""
         return self._layer(scope, receive, send)
-
-
-def _with_routes(app: Any) -> Any:
-    """Return what routes inside the middleware: each keeps what it wraps in `app`."""
-    while not hasattr(app, "routes") and hasattr(app, "app"):
-        app = app.app
-    return app
 
 
 def _reader(trusted_proxies: Sequence[str] | TrustedProxies) -> Read:

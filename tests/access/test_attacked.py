@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, Router
@@ -225,16 +224,14 @@ async def test_a_body_some_middleware_has_read(idp: Any, ask: Any, events: Any, 
     assert (await ask(app, "/orders", headers={**json, **idp.bearer()}, **sent)).status_code == 422
 
 
-@pytest.mark.parametrize("how", ["middleware of the mount", "wrapped"])
-async def test_documentation_behind_a_wrapper(idp: Any, ask: Any, how: str) -> None:
+async def test_documentation_behind_a_wrapper(idp: Any, ask: Any) -> None:
     """What `docs=` cannot reach is refused, whatever the default."""
     sub = FastAPI()
-    mount = (
-        Mount("/sub", sub, middleware=[Middleware(GZipMiddleware)])
-        if how.startswith("middleware")
-        else Mount("/sub", GZipMiddleware(sub))
-    )
-    app = secure(Starlette(routes=[mount]), policy(idp, default="allow", docs="off"))
+
+    async def hiding(scope: Any, receive: Any, send: Any) -> None:
+        await sub(scope, receive, send)
+
+    app = secure(Starlette(routes=[Mount("/sub", hiding)]), policy(idp, default="allow", docs="off"))
     for path in ("/sub/openapi.json", "/sub/docs", "/sub/redoc"):
         assert (await ask(app, path)).status_code == 403
 

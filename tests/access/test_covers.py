@@ -278,7 +278,7 @@ def test_marks_are_those_of_the_covers(path: str, everywhere: Any) -> None:
 )
 def test_path_below(path: str, root: str, below: str) -> None:
     """As Starlette's router reads a path."""
-    assert path_below({"path": path, "root_path": root}) == below
+    assert path_below(path, root) == below
 
 
 SEGMENT = st.sampled_from(["admin", "Admin", "a", "", ".", "..", "%61dmin", "admin ", "admin/", "\\admin", "ad\0min"])

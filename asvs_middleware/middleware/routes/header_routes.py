@@ -36,7 +36,7 @@ class HeaderRoutes:
         steps: what is done to the app's own fields besides what the policy asks for.
 
     Raises:
-        ConfigurationError: a prefix is none.
+        ConfigurationError: a prefix is none, or what it chooses misses the level.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class HeaderRoutes:
         self._dresses: dict[tuple[int, ...], Dress] = {}
         self._table: dict[int, Dress] = {}
         self._kept: list[Place] = []  # An id stands for an endpoint as long as the endpoint lives.
+        for chain in self._prefixes.chains():  # Refusals carry them too, and may come before compile().
+            self._dress(chain, where=chain[-1].who)
 
     def start(self, app: Any) -> Dress:
         """Return the dress of an app: where nothing differs anywhere, the plain one, which looks nothing up."""
@@ -77,8 +79,6 @@ class HeaderRoutes:
                 f"{late.path} got its headers after the app had built its middleware, where nothing else had any.",
                 fix="Add the route before the app starts.",
             )
-        for chain in self._prefixes.chains():
-            self._dress(chain, where=chain[-1].who)
         by_endpoint: dict[int, list[Place]] = {}
         for place in self._kept:
             by_endpoint.setdefault(id(place.endpoint), []).append(place)

@@ -8,9 +8,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from ...errors import ConfigurationError
+from ...wrapped import layers
 from ..gates.cross_origin_routes import Listed
 from .route_headers import RouteHeaders, choices_of, marked_routers, misplaced
 from .sets import Chain, Link
@@ -65,8 +67,14 @@ def _places(app: Any, path: str, outer: Chain, routers: Routers, foreign: Callab
         elif hasattr(route, "app"):
             here = outer + tuple(Link(f"mount {full or '/'}", one) for one in _of_app(route.app))
             if not foreign(route.app):
-                yield from _places(route, full, here, routers, foreign)
+                yield from _places(_listing(route, foreign), full, here, routers, foreign)
             yield Place(f"{full}{_MOUNTED}", route.app, here)
+
+
+def _listing(route: Any, foreign: Callable[[Any], bool]) -> Any:
+    """Return what lists the routes of a mount: the mount, or an app inside the middleware it was given."""
+    inside = takewhile(lambda one: not foreign(one), layers(route))
+    return next((one for one in inside if getattr(one, "routes", None)), route)
 
 
 def _app_of(route: Any) -> Any:
@@ -86,11 +94,7 @@ def _own(path: str, endpoint: Any, routers: Routers) -> Chain:
 
 def _of_app(app: Any) -> Iterator[RouteHeaders]:
     """Yield the choices of an app and of what is wrapped in it, the outer wrapper's last."""
-    layers: list[Any] = []
-    while app is not None and not any(app is one for one in layers):
-        layers.append(app)
-        app = getattr(app, "app", None)
-    for layer in reversed(layers):
+    for layer in reversed(list(layers(app))):
         yield from choices_of(layer)
 
 
