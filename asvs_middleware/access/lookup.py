@@ -13,7 +13,7 @@ from typing import Final
 from starlette.convertors import CONVERTOR_TYPES
 
 from .covers import MOUNT, PREFIX, Cover
-from .prefixes import ANY, WEBSOCKET, PrefixMarks, as_a_file
+from .prefixes import ANY, WEBSOCKET, PrefixMarks, as_a_file, climbs
 from .routes import RouteEntry
 
 BELOW: Final = "/*"
@@ -41,7 +41,8 @@ def entry_at(entries: Sequence[RouteEntry], prefixes: PrefixMarks, path: str, me
         found = replace(here[0], own=None)
     if found is None:
         found = RouteEntry(path, (method,), None, None, _mounts(entries, path), "", None)
-    by_path = dict.fromkeys((*prefixes.covers(path), *prefixes.covers(as_a_file(path))))
+    anywhere = prefixes.proved if climbs(path) else ()
+    by_path = dict.fromkeys((*prefixes.covers(path), *prefixes.covers(as_a_file(path)), *anywhere))
     return replace(found, covers=(*by_path, *(one for one in found.covers if one.place != PREFIX)))
 
 
@@ -54,7 +55,7 @@ def pattern(path: str) -> re.Pattern[str]:
         at = parameter.end()
     rest = path[at:]
     parts.append(f"{re.escape(rest.removesuffix(BELOW))}/.*" if rest.endswith(BELOW) else re.escape(rest))
-    return re.compile("".join(parts), re.DOTALL)
+    return re.compile("".join(parts) + "\n?", re.DOTALL)  # Starlette's own end in `$`, which passes one more.
 
 
 def answers(one: RouteEntry, method: str) -> bool:

@@ -20,6 +20,9 @@ from .marks import Marking, Place, Public, Sensitive
 Waived = Mapping[tuple[str, str], frozenset[Place]]
 """Which marks a request need not meet, by path below the app and method (`WEBSOCKET`, or `*` for each)."""
 
+_LINE_FEED: Final = "\n"
+"""At the end of a path Starlette's patterns pass it: `$` does."""
+
 ANY: Final = "*"
 WEBSOCKET: Final = "WEBSOCKET"
 
@@ -34,6 +37,10 @@ class PrefixMarks:
         marks: `sensitive(...)` or `public(...)` by prefix; a prefix begins and ends with a slash and covers the path
             without its last slash too.
 
+    Attributes:
+        proved: every mark that asks for a proof, as it stands round a path.
+        all: every proof that is asked for at some path.
+
     Raises:
         ConfigurationError: a prefix is none, or a mark is none, or two contradict each other.
     """
@@ -46,13 +53,16 @@ class PrefixMarks:
         self._lengths = sorted({len(prefix) for prefix in own}, reverse=True)
         self._first = {_first(prefix) for prefix in own}
         self._everywhere = "/" in own
+        proved = (one for chain in self._chains.values() for one in chain if isinstance(one.mark, Sensitive))
+        self.proved: tuple[Cover, ...] = tuple(dict.fromkeys(proved))
+        self.all: tuple[Sensitive, ...] = tuple(dict.fromkeys(one for marks in self._asked.values() for one in marks))
 
     def __bool__(self) -> bool:
         return bool(self._chains)
 
     def covers(self, path: str) -> tuple[Cover, ...]:
         """Return the marks round a path, the outermost first."""
-        path += "/"  # /admin is what /admin/ is, as far as a mark goes.
+        path = path.removesuffix(_LINE_FEED) + "/"  # /admin is what /admin/ is, as far as a mark goes.
         return next((self._chains[path[:size]] for size in self._lengths if path[:size] in self._chains), ())
 
     def marks(self, path: str) -> tuple[Sensitive, ...] | None:
@@ -60,6 +70,7 @@ class PrefixMarks:
 
         A path whose first segment no prefix has costs the same however many there are.
         """
+        path = path.removesuffix(_LINE_FEED)
         if not self._everywhere and _first(path) not in self._first:
             return None
         path += "/"
@@ -113,6 +124,8 @@ def unproven(
         # An app that serves files reads another path than the router: the mark holds for that one too.
         for one in (below, path):
             marks = (*(marks or ()), *(prefixes.marks(as_a_file(one)) or ()))
+        if climbs(path):  # Out of a mount, and back in by the name of the folder, which only the app knows.
+            marks = (*(marks or ()), *prefixes.all)
     if not marks or (exchange is not None and exchange.refusal is None and _held(marks, exchange.proofs)):
         return ()
     return marks
@@ -131,6 +144,15 @@ def as_a_file(path: str) -> str:
     ('/files/private/x', '/files/private')
     """
     return normpath(f"/{path}".replace("\\", "/")).replace("//", "/")
+
+
+def climbs(path: str) -> bool:
+    """Whether the path has a segment of two dots. Clients take these out (RFC 3986 section 5.2.4); a browser has none.
+
+    >>> climbs("/files/../static/x"), climbs("/files/..x")
+    (True, False)
+    """
+    return ".." in path.replace("\\", "/").split("/")
 
 
 def path_below(path: str, root: str) -> str:

@@ -6,7 +6,9 @@ own certificate is not looked up.
 """
 
 import os
+import re
 import ssl
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -37,6 +39,9 @@ UNREADABLE: Final = (
 """What `cryptography` raises where a certificate or key is not what it should be."""
 
 _LONGEST_LINE: Final = 1024
+_NAME: Final = re.compile("[A-Za-z]{1,20}[-_ ][0-9]{1,2}[.][0-9]{1,2}")
+"""What may be the name of a profile, misspelt or not."""
+
 _FOR_OTHERS: Final = 0o007 if os.name == "posix" else 0  # Windows has no such bits.
 
 
@@ -115,12 +120,17 @@ def read_profile(argument: str, path: FilePath) -> Guideline:
         ConfigurationError: it cannot be read, or holds no name of a profile.
     """
     with _naming(argument, path, fix='Give a file of one line that holds the name of a profile: "modern-6.0".'):
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise ValueError("it is no file that can be read again and again")
         name = _only_line(path, "the name of a profile")
+        if not _NAME.fullmatch(name):  # It may be another file, with a secret in it: it is not repeated.
+            raise ValueError("it does not hold the name of a profile")
     return GUIDELINES[known(name, GUIDELINES, where=f"{_given(argument, path)}: the list of TLS profiles")]
 
 
 def _only_line(path: FilePath, what: str) -> str:
-    text = Path(path).read_bytes()[: _LONGEST_LINE + 3].decode().removesuffix("\n").removesuffix("\r")
+    with Path(path).open("rb") as file:
+        text = file.read(_LONGEST_LINE + 3).decode().removesuffix("\n").removesuffix("\r")
     if not text or len(text) > _LONGEST_LINE or not text.isprintable():
         raise ValueError(f"it does not hold one line with {what}")
     return text

@@ -140,6 +140,20 @@ async def test_what_the_guard_asks(  # noqa: PLR0917  # The columns of the table
     assert let_in.status_code not in {401, 403}
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "needs", "by"),
+    [
+        pytest.param("/admin\n", "GET", "token admin", "prefix /admin/", id="a line feed at the end"),
+        pytest.param("/items\n", "GET", "public: nothing secret here", "route", id="one behind a route"),
+        pytest.param("/x/../y", "GET", "token admin", "prefix /admin/", id="a path that climbs may lead anywhere"),
+    ],
+)
+def test_paths_no_client_of_ours_sends(path: str, method: str, needs: str, by: str, policy: SecurityPolicy) -> None:
+    """What the guard makes of them is shown over a socket, in rehearsal/test_odd_paths.py."""
+    told = explain(secure(an_app(), policy), path, method)
+    assert (told.needs, told.set_by) == (needs, by)
+
+
 def test_what_runs(policy: SecurityPolicy) -> None:
     """The endpoint that has the method; without one the text says which of the two is missing."""
     app = secure(an_app(), policy)

@@ -36,6 +36,14 @@ def answer(origin: httpx.URL, authorities: Authorities, path: str) -> bytes:
         pytest.param("/files/x/%2e%2e/private/key", b"401", id="two dots, encoded"),
         pytest.param("/files/x%2f..%2fprivate/key", b"401", id="slashes, encoded"),
         pytest.param("/files/%2fprivate/key", b"401", id="a second slash, encoded"),
+        pytest.param("/files/../{folder}/private/key", b"401", id="out of the mount, and back in by its folder"),
+        pytest.param("/files/%2e%2e/{folder}/private/key", b"401", id="the same, encoded"),
+        pytest.param("/files/..%2f{folder}%2fprivate%2fkey", b"401", id="the same, in one segment"),
+        pytest.param("/files/..%5c{folder}/private/key", b"401", id="the same, with a backslash"),
+        pytest.param("/admin", b"401", id="a marked page"),
+        pytest.param("/admin%0a", b"401", id="a line feed at the end"),
+        pytest.param("/admin/%0a", b"401", id="a line feed behind the slash"),
+        pytest.param("/admin%0a%0a", b"404", id="two of them are another page"),
     ],
 )
 def test_a_marked_folder(path: str, status: bytes, authorities: Authorities, tokens: Tokens, tmp_path: Path) -> None:
@@ -45,9 +53,14 @@ def test_a_marked_folder(path: str, status: bytes, authorities: Authorities, tok
     (tmp_path / "open").write_text("open")
     app = FastAPI(openapi_url=None)
     app.mount("/files", StaticFiles(directory=tmp_path))
-    marks = {"/files/private/": sensitive(scopes="files")}
+
+    @app.get("/admin")
+    async def admin() -> str:
+        return "secret"
+
+    marks = {"/files/private/": sensitive(scopes="files"), "/admin/": sensitive(scopes="admin")}
     secure(app, SecurityPolicy.web(hosts=["api.example.com"], tokens=tokens, marks=marks))
     with rehearse(app, authorities=authorities) as rehearsal:
-        came = answer(httpx.URL(rehearsal.url), authorities, path)
+        came = answer(httpx.URL(rehearsal.url), authorities, path.format(folder=tmp_path.name))
     assert came.split(b" ")[1] == status
     assert b"secret" not in came

@@ -1,5 +1,6 @@
 """Several pairs of certificate and key, and a password in a file."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.server.pki import DevelopmentCA
 from asvs_middleware.server.policy import ServerPolicy
+from asvs_middleware.tls.files import read_profile
 
 FILES: dict[str, Any] = {"certfile": "a.pem", "keyfile": "a.key"}
 
@@ -46,6 +48,22 @@ def test_a_list_becomes_a_tuple() -> None:
     """A policy does not change once it is made."""
     policy = ServerPolicy(**FILES, other_certificates=[["rsa.pem", Path("rsa.key")]])  # type: ignore[list-item]
     assert policy.other_certificates == (("rsa.pem", Path("rsa.key")),)
+
+
+@pytest.mark.parametrize("given", ["hunter2-my-key-password", "hunter2", "Bearer 1.2", "-----BEGIN 1.2", "a b c 1.0"])
+def test_another_file_is_not_repeated(given: str, tmp_path: Path) -> None:
+    """v5.0.0-16.2.5: by mistake it may be the one with the password."""
+    (tmp_path / "profile").write_text(given)
+    with pytest.raises(ConfigurationError, match="profile") as refused:
+        read_profile("profile_file", tmp_path / "profile")
+    assert given not in str(refused.value) or given == "Bearer 1.2"  # Which could be a name.
+
+
+def test_a_profile_that_cannot_be_read_twice(tmp_path: Path) -> None:
+    """A pipe would hold up whoever looks at the files."""
+    os.mkfifo(tmp_path / "profile")
+    with pytest.raises(ConfigurationError, match="no file that can be read again and again"):
+        read_profile("profile_file", tmp_path / "profile")
 
 
 def test_a_password_file_opens_the_key(tmp_path: Path) -> None:

@@ -629,6 +629,9 @@ def test_the_thread(folder: Any, events: Any) -> None:
     """It looks by itself, and at once when it is asked to; it says when that is done; and it ends."""
     reloader = a_reloader(folder, reload_every=timedelta(seconds=0.1))
     reloader.stop()
+    before = threading.active_count()
+    reloader.start()
+    assert threading.active_count() <= before, "a server that was told to end while it started looks at nothing"
     reloader = a_reloader(folder, reload_every=timedelta(seconds=0.1))
     told = threading.Event()
     reloader.when_asked = told.set

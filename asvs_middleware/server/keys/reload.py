@@ -49,6 +49,7 @@ ROTATE_WITH_CLIENTS: Final = timedelta(minutes=10)
 
 _TRIES: Final = 5
 _BREATH: Final = 0.05
+_LAST_LOOK: Final = 2.0
 _CHANGING: Final[Snapshot] = (("files that do not come to rest",),)
 
 
@@ -136,7 +137,9 @@ class Reloader:
             loop.add_signal_handler(signal.SIGHUP, self.wake)
 
     def start(self) -> None:
-        """Begin to look, in a thread of its own that holds no process back from its end."""
+        """Begin to look, in a thread of its own that holds no process back from its end; after stop, do nothing."""
+        if self._stopping:
+            return
         self.server.expiry.begin()
         self._thread = threading.Thread(target=self._run, name="asvs-reload", daemon=True)
         self._thread.start()
@@ -147,12 +150,15 @@ class Reloader:
         self._woken.set()
 
     def stop(self) -> None:
-        """End the thread; what it has begun it ends first. Called again, or before start, it does nothing."""
+        """End the thread; what it has begun it ends first, in two seconds: a file system may not answer.
+
+        Called again, or before start, it does nothing.
+        """
         self._stopping = True
         self._woken.set()
         self.server.expiry.end()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_LAST_LOOK)
 
     def look(self, *, asked: bool = False) -> None:
         """Look at the files once, and do what is due."""
