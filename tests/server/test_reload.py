@@ -489,8 +489,8 @@ def is_refused(served: Any, context: ssl.SSLContext) -> bool:
     [
         pytest.param(b"", "does not hold one line", id="empty"),
         pytest.param(b"modern-6.0\nintermediate-6.0\n", "does not hold one line", id="two lines"),
-        pytest.param(b"modern-", "does not know 'modern-'", id="half a name"),
-        pytest.param(b"modern-6.0 ", "does not know 'modern-6.0 '", id="a space behind it"),
+        pytest.param(b"modern-", "does not hold the name of a profile", id="half a name"),
+        pytest.param(b"modern-6.0 ", "does not hold the name of a profile", id="a space behind it"),
         pytest.param(b"\xff\xfe", "cannot be used", id="no UTF-8"),
         pytest.param(b"a" * 2000, "does not hold one line", id="a long line"),
         pytest.param(None, "cannot be read", id="gone"),
