@@ -35,7 +35,7 @@ def mark_router(router: Router, mark: Mark) -> Router:
     setattr(router, MARK, mark)
     router.middleware_stack = _Behind(router.middleware_stack, mark)
     if takes_over is not None:
-        router.handle = _Behind(takes_over, mark)  # type: ignore[attr-defined]
+        router.handle = _Behind(takes_over, mark)  # type: ignore[attr-defined]  # FastAPI has it.
     return router
 
 
