@@ -50,13 +50,13 @@ def test_a_list_becomes_a_tuple() -> None:
     assert policy.other_certificates == (("rsa.pem", Path("rsa.key")),)
 
 
-@pytest.mark.parametrize("given", ["hunter2-my-key-password", "hunter2", "Bearer 1.2", "-----BEGIN 1.2", "a b c 1.0"])
+@pytest.mark.parametrize("given", ["hunter2-my-key-password", "hunter2", "-----BEGIN 1.2", "a b c 1.0"])
 def test_another_file_is_not_repeated(given: str, tmp_path: Path) -> None:
     """v5.0.0-16.2.5: by mistake it may be the one with the password."""
     (tmp_path / "profile").write_text(given)
     with pytest.raises(ConfigurationError, match="profile") as refused:
         read_profile("profile_file", tmp_path / "profile")
-    assert given not in str(refused.value) or given == "Bearer 1.2"  # Which could be a name.
+    assert given not in str(refused.value)
 
 
 def test_a_profile_that_cannot_be_read_twice(tmp_path: Path) -> None:
