@@ -37,7 +37,7 @@ from .certificates import ClientCertificateVerifier
 from .connection import connection_reader
 from .errors import ConfigurationError
 from .headers import reports_of
-from .middleware import Watch, announce, collecting, fuse, header_routes, peer_lock, report_collector, waivers_of
+from .middleware import Fused, Watch, announce, collecting, header_routes, peer_lock, report_collector, waivers_of
 from .middleware.inbound import CrossOriginRoutes, inbound_app, inbound_dress, inbound_gates, inbound_ordinary
 from .outbound import OutboundPolicy
 from .outbound.revocation_lists import supplied, supplying
@@ -74,7 +74,10 @@ def secure(app: Any, policy: SecurityPolicy) -> Any:
     if getattr(app, SECURED, False):
         raise ConfigurationError("This app is secured already.", fix="Call secure() once, with one policy.")
     if not isinstance(app, Starlette):
-        return SecuredApp(app, policy)
+        stack = Stack(app, policy)
+        secured = stack.around(app, SecuredApp)
+        setattr(secured, SECURED, stack)
+        return secured
     if app.middleware_stack is not None:
         raise ConfigurationError(
             "secure() came after the app had built its middleware.", fix="Call it before the first request."
@@ -100,23 +103,13 @@ def stack_of(app: Any) -> "Stack":
     return stack
 
 
-class SecuredApp:
-    """Any ASGI callable with a policy round it."""
-
-    def __init__(self, app: ASGIApp, policy: SecurityPolicy) -> None:
-        self.app = app
-        stack = Stack(app, policy)
-        self._layer = stack.around(app)
-        setattr(self, SECURED, stack)
+class SecuredApp(Fused):
+    """Any ASGI callable with a policy round it; it has to be served in the callable's place."""
 
     @property
     def routes(self) -> Any:
         """The routes of the app inside; empty where it has none."""
         return getattr(self.app, "routes", [])
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Run the layer."""
-        return self._layer(scope, receive, send)
 
 
 class Stack:
@@ -143,14 +136,14 @@ class Stack:
         self._waived: dict[tuple[str, str], frozenset[Place]] = {}
         self._read = connection_reader(policy.proxies, policy.forwarded_certificates)
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def around(self, app: ASGIApp, kind: type[Fused] = Fused) -> Fused:
         """Return the layer with the app inside."""
         policy = self.policy
 
         def live(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             return self._live(app, scope, receive, send)
 
-        return fuse(
+        return kind(
             app,
             first=self._checked_inside,
             read=self._read,

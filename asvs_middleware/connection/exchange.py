@@ -13,8 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import AccessDenied
 from .facts import Connection, Read
+from .glance import Told
 from .scope_key import SCOPE_KEY as SCOPE_KEY  # noqa: PLC0414  # Layers read it from here.
-from .transport import Transport
 
 NO_PROOFS: Final[Mapping[Any, Any]] = MappingProxyType({})
 
@@ -70,13 +70,11 @@ class Exchange:
         receive: the server's.
         send: the server's.
         means: what the layer has for all of them.
-        arrived: header fields and client as they came: code of the app may put others into the scope.
         arrival: over plaintext (0), TLS (1), or TLS to a domain name (2).
         started: the response has begun.
         settled: the endpoint was known, and its mark looked at, before the body was read.
         nonce: the nonce of this response, once one was asked for.
         style_nonce: the nonce for style sheets alone, once one was asked for.
-        underneath: what a glance read of the transport; a connection that is gone has no peer left.
         proofs: what was verified so far, by mark; NO_PROOFS itself while there is none.
         covered: a mark is round the router that took over last, so that its routes need none of their own.
         happened: the events below by name; None while there was none, and nothing has to be looked at twice.
@@ -92,7 +90,6 @@ class Exchange:
     __slots__ = (
         "_known",
         "arrival",
-        "arrived",
         "covered",
         "happened",
         "means",
@@ -104,7 +101,6 @@ class Exchange:
         "settled",
         "started",
         "style_nonce",
-        "underneath",
     )
 
     refusal: Event[AccessDenied | None] = Event(None)
@@ -121,7 +117,7 @@ class Exchange:
         send: Send,
         means: Means,
         arrival: int,
-        known: Connection | None = None,
+        known: Connection | Told,
     ) -> None:
         """Begin an exchange.
 
@@ -131,7 +127,7 @@ class Exchange:
             send: the server's.
             means: what the layer has.
             arrival: how the request came.
-            known: the connection, where it was read already: most requests get along without.
+            known: what a glance told, which is enough for most requests, or the connection where it was read.
         """
         self.scope = scope
         self.receive = receive
@@ -144,8 +140,6 @@ class Exchange:
         self.nonce: str | None = None
         self.style_nonce: str | None = None
         self._known = known
-        self.underneath: Transport | None = None
-        self.arrived: tuple[list[tuple[bytes, bytes]], Any] = [*scope["headers"]], scope.get("client")
 
     @property
     def verifier(self) -> Verifier | None:
@@ -155,9 +149,10 @@ class Exchange:
     @property
     def connection(self) -> Connection:
         """What was known before anything was decided."""
-        if self._known is None:
-            self._known = self.means.read.ordinary(self.scope, self.arrived, self.receive, self.underneath)
-        return self._known
+        known = self._known
+        if not isinstance(known, Connection):
+            known = self._known = self.means.read.ordinary(self.scope, known, self.receive)
+        return known
 
     @property
     def routed(self) -> Scope:

@@ -1,22 +1,18 @@
 """One pass over a request's header fields gives one immutable Connection; everything later reads that."""
 
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope
 
 from .claims import claims_tls
 from .field_names import WRITTEN_BY_PROXIES
 from .forwarded_certificates import CertificateFields, ForwardedCertificates, ForwardedFields
-from .glance import Glance, Ordinary, ProxiedGlance, glance_for, host_in_front, proxied_glance_for
+from .glance import Glance, Ordinary, Told, glance_for, host_in_front, proxied_glance_for
 from .networks import UNIX, Networks
 from .notices import Notices
-from .ordinary_fields import OrdinaryFields
 from .transport import Transport, address_of, read_transport
 from .trust import TrustedProxies
-
-Arrived = tuple[list[tuple[bytes, bytes]], Any]
-"""Header fields and client of a scope, as the server gave them."""
 
 _SECURE = frozenset({"https", "wss"})
 _READ = WRITTEN_BY_PROXIES | {b"host", b"authorization"}
@@ -32,7 +28,7 @@ class Connection(NamedTuple):
         host: the raw Host value; None when it is missing or there are several.
         client: the client's address as text, or None when it is not known.
         via_proxy: the transport peer is a trusted proxy, so a TLS certificate would be the proxy's own.
-        authorization: every Authorization value, in order.
+        authorization: every Authorization value, in order; none where the layer judges nobody.
         claims_tls: an untrusted peer says that the client spoke TLS to it; never believed (claims.py).
         forwarded: the client certificate a configured peer forwards; None where the handshake's own counts.
     """
@@ -82,18 +78,17 @@ _KEYS = frozenset({b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-to
 class Read(Protocol):
     """Reads a request's facts: in full when called, or at a glance."""
 
-    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
-        """Return everything that is known; the transport where it was read already, for it may be gone by now."""
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
+        """Return everything that is known."""
         ...
 
-    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
+    def ordinary(self, scope: Scope, told: Told, receive: Receive) -> Connection:
         """Return the same of a request that a glance told, some time after it came.
 
         Args:
             scope: of the request; the app may have written into it, and it is what the Connection shows.
-            arrived: header fields and client as they came.
+            told: what the glance told.
             receive: the server's.
-            transport: what the glance read of it; None where it read of TLS alone.
         """
         ...
 
@@ -101,7 +96,7 @@ class Read(Protocol):
         """Return what tells ordinary requests."""
         ...
 
-    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
+    def proxied_glance(self, ordinary: Ordinary) -> Glance | None:
         """Return what tells ordinary requests through a proxy; None where nobody's word about a client counts."""
         ...
 
@@ -109,17 +104,14 @@ class Read(Protocol):
 class ConnectionReader:
     """Reads connections, with these as trusted proxies."""
 
-    __slots__ = ("_by_one_hop", "_certificates", "_fields", "_is_proxy", "_notices", "_proxies")
+    __slots__ = ("_certificates", "_is_proxy", "_notices", "_proxies")
 
     def __init__(self, trusted: Networks | TrustedProxies, forwarded: ForwardedCertificates | None = None) -> None:
         self._proxies = TrustedProxies.of(trusted)
         self._certificates = CertificateFields(forwarded)
-        self._fields = OrdinaryFields(self._certificates.names)
         self._notices = Notices(self._proxies.fields)
         # A connection brings many requests of one peer.
         self._is_proxy = lru_cache(maxsize=1024)(self._trusts)
-        # Of one family, and with at most one proxy: then one address in one field is the client.
-        self._by_one_hop = self._proxies.fields == "x-forwarded" and self._proxies.hops in {None, 1}
 
     def _trusts(self, peer: str | None) -> bool:
         return (None if peer is None else address_of((peer,))) in self._proxies
@@ -130,16 +122,19 @@ class ConnectionReader:
         facts = self._certificates.names
         return glance_for(ordinary, None if nobody else self._is_proxy, facts=facts)
 
-    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:
-        """Return what tells ordinary requests through a proxy; of one family and at most one hop."""
+    def proxied_glance(self, ordinary: Ordinary) -> Glance | None:
+        """Return what tells ordinary requests through a proxy; of one family and at most one hop.
+
+        Then one address in one field is the client.
+        """
         proxies = self._proxies
-        simple = self._by_one_hop and type(proxies) is TrustedProxies
+        simple = type(proxies) is TrustedProxies and proxies.fields == "x-forwarded" and proxies.hops in {None, 1}
         facts = self._certificates.names
         return proxied_glance_for(ordinary, self._is_proxy, facts=facts) if simple and proxies.networks else None
 
-    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
         """Return everything that is known."""
-        transport = transport or read_transport(scope, receive)
+        transport = read_transport(scope, receive)
         via_proxy = self._is_proxy(transport.peer)
         scope, shown = self._certificates.separate(scope, transport, via_proxy=via_proxy)
         connection, forwarded = _at_first_sight(scope, transport, via_proxy=via_proxy)
@@ -151,30 +146,22 @@ class ConnectionReader:
             return _as_the_transport_says(connection, self._notices, forwarded=forwarded)
         return connection
 
-    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
-        """Return the same of a request that a glance told: what it told is looked at again, and not taken on trust."""
-        headers, client = arrived
-        transport = transport or read_transport({"client": client, "scheme": "https"}, receive)
+    def ordinary(self, scope: Scope, told: Told, receive: Receive) -> Connection:
+        """Return the same of a request that a glance told."""
+        host, transport, client, authorization = told
+        if transport is None:
+            transport = _by_now(client, receive)
         via_proxy = self._is_proxy(transport.peer)
-        # A proxy that forwards certificates says something with no such field, too: that the client showed none.
-        certified = self._certificates.expects(transport)
-        # Connections by position, in the order of the class: names cost twice as much.
-        if via_proxy and self._by_one_hop and not certified:
-            passed_on = self._fields.one_hop(headers)
-            if passed_on is not None:
-                host, address, authorization = passed_on
-                return Connection(scope, transport, True, host, address, True, authorization)
-        elif transport.secure and not via_proxy and not certified:  # A connection that is gone is not secure.
-            found = self._fields.straight(headers)
-            if found is not None:
-                return Connection(scope, transport, True, found[0], client[0] if client else None, False, found[1])
-        return self(_as_it_came(scope, arrived), receive, transport)._replace(scope=scope)
+        forwarded = self._certificates.unshown(transport)
+        # By position, in the order of the class: names cost twice as much.
+        return Connection(scope, transport, True, host, client, via_proxy, authorization, False, forwarded)
 
 
 class ScopeReader:
     """Reads what the server says and believes it: for a layer that judges nobody. No field is taken off.
 
-    Of several Host fields the first one counts: it decides no more than whether HSTS is worth sending.
+    Of several Host fields the first one counts: it decides no more than whether HSTS is worth sending. Authorization is
+    not looked for.
     """
 
     __slots__ = ()
@@ -183,20 +170,21 @@ class ScopeReader:
         """Return what finds the Host of most requests."""
         return host_in_front
 
-    def proxied_glance(self, ordinary: Ordinary) -> ProxiedGlance | None:  # noqa: ARG002
+    def proxied_glance(self, ordinary: Ordinary) -> Glance | None:  # noqa: ARG002
         """Return None: it knows no proxies."""
         return None
 
-    def __call__(self, scope: Scope, receive: Receive, transport: Transport | None = None) -> Connection:
+    def __call__(self, scope: Scope, receive: Receive) -> Connection:
         """Return what the scope says."""
-        transport = transport or read_transport(scope, receive)
-        connection, _ = _at_first_sight(scope, transport, via_proxy=False)
         host = next((value for name, value in scope["headers"] if name == b"host"), None)
-        return connection._replace(secure=scope.get("scheme") in _SECURE, host=host)
+        client = scope.get("client")
+        secure, transport = scope.get("scheme") in _SECURE, read_transport(scope, receive)
+        return Connection(scope, transport, secure, host, client[0] if client else None, False, ())
 
-    def ordinary(self, scope: Scope, arrived: Arrived, receive: Receive, transport: Transport | None) -> Connection:
+    def ordinary(self, scope: Scope, told: Told, receive: Receive) -> Connection:
         """Return what the scope said."""
-        return self(_as_it_came(scope, arrived), receive, transport)._replace(scope=scope)
+        host, _, client, _ = told
+        return Connection(scope, _by_now(client, receive), True, host, client, False, ())
 
 
 def connection_reader(
@@ -206,10 +194,9 @@ def connection_reader(
     return ConnectionReader(trusted, forwarded)
 
 
-def _as_it_came(scope: Scope, arrived: Arrived) -> Scope:
-    """Return the scope as it was when a glance told that it is over TLS."""
-    headers, client = arrived
-    return {**scope, "headers": headers, "client": client, "scheme": "https"}
+def _by_now(client: str | None, receive: Receive) -> Transport:
+    """Return what the transport says by now; where it is out of reach, what the scope said at a glance."""
+    return read_transport({"client": None if client is None else (client,), "scheme": "https"}, receive)
 
 
 def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> tuple[Connection, bool]:

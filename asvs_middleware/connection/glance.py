@@ -17,17 +17,20 @@ from .notices import contradicts
 from .proxies import FOR, HOST, LONGEST_NODE, PROTO, address_in
 from .transport import Transport, address_of, read_transport
 
-Told = tuple[bytes | None, Transport | None]
-"""The Host, and what was read of the transport where it is in reach: a connection that is gone tells nothing later."""
+Told = tuple[bytes | None, Transport | None, str | None, tuple[bytes, ...]]
+"""Host; the transport, where it is in reach; the client's address; every Authorization value.
+
+They are kept: code of the app may write into the scope, and a connection that is gone tells nothing later.
+"""
 
 Glance = Callable[[Scope, Receive], Told]
-ProxiedGlance = Callable[[Scope, Receive], tuple[bytes, str, Transport] | None]
 
-UNTOLD: Final[Told] = (None, None)
+UNTOLD: Final[Told] = (None, None, None, ())
 """Nothing, of a request that takes a full look."""
 
 _SLASH: Final = 0x2F
 _FACTS: Final = WRITTEN_BY_PROXIES | {b"host"}
+_AUTHORIZATION: Final = b"authorization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,7 @@ def glance_for(
     methods, most_fields = frozenset(ordinary.methods), ordinary.fields
     most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
     telling = _FACTS.union(facts)
-    harmless = frozenset(ordinary.harmless) - telling
-    seems_harmless = ordinary.seems_harmless
+    harmless, seems_harmless, authorizes = _sorted(ordinary, telling)
 
     def glance(scope: Scope, receive: Receive) -> Told:
         pairs, path = scope["headers"], scope["path"]
@@ -77,18 +79,19 @@ def glance_for(
             or "://" in path  # The target may name another host, behind a root_path too.
         ):
             return UNTOLD
+        address = scope.get("client")
+        client = address[0] if address else None
         server = getattr(receive, "__self__", None)
         transport: Transport | None = None
         if server is None:
-            if is_proxy is not None:
-                client = scope.get("client")
-                if is_proxy(client[0] if client else None):
-                    return UNTOLD
+            if is_proxy is not None and is_proxy(client):
+                return UNTOLD
         else:
             transport = _that_speaks_tls(server)
             if transport is None or (is_proxy is not None and is_proxy(transport.peer)):
                 return UNTOLD
         host: bytes | None = None
+        authorization: tuple[bytes, ...] = ()
         size = 0
         # One plain loop: built-ins that go over the fields have to take the pairs apart first.
         for name, value in pairs:
@@ -97,30 +100,30 @@ def glance_for(
                 continue
             if name == b"host" and host is None:
                 host = value
+            elif name == _AUTHORIZATION and authorizes:
+                authorization += (value,)
             elif name in telling or not seems_harmless(name):
                 return UNTOLD
-        return (host, transport) if host is not None and size <= most_bytes else UNTOLD
+        return (host, transport, client, authorization) if host is not None and size <= most_bytes else UNTOLD
 
     return glance
 
 
 def proxied_glance_for(
     ordinary: Ordinary, is_proxy: Callable[[str | None], bool], *, facts: Collection[bytes] = ()
-) -> ProxiedGlance:
+) -> Glance:
     """Return the same for what a single trusted proxy that ends TLS passes on, in X-Forwarded-Proto and -For.
 
-    It gives the Host, the client, and what it read of the transport. A list, a second line, another Host than the
-    client's: nothing for a glance.
+    A list, a second line, another Host than the client's: nothing for a glance.
     """
     methods, most_fields = frozenset(ordinary.methods), ordinary.fields
     most_bytes = maxsize if ordinary.value_bytes is None else ordinary.value_bytes
     telling = _FACTS.union(facts)
     read_closely = (RFC_7239 | LOOKALIKES | {b"host", FOR, PROTO, HOST}).union(facts)
-    harmless = (frozenset(ordinary.harmless) | X_FORWARDED) - read_closely
-    seems_harmless = ordinary.seems_harmless
+    harmless, seems_harmless, authorizes = _sorted(ordinary, read_closely, X_FORWARDED)
     node = lru_cache(maxsize=1024)(address_in)
 
-    def glance(scope: Scope, receive: Receive) -> tuple[bytes, str, Transport] | None:
+    def glance(scope: Scope, receive: Receive) -> Told:
         pairs, path = scope["headers"], scope["path"]
         transport = read_transport(scope, receive)
         if (
@@ -134,9 +137,10 @@ def proxied_glance_for(
             or not is_proxy(transport.peer)
             or contradicts(scope, transport)  # Of which a full look tells the operator.
         ):
-            return None
+            return UNTOLD
         host: bytes | None = None
         client: str | None = None
+        authorization: tuple[bytes, ...] = ()
         secure = False
         size = 0
         for name, value in pairs:
@@ -148,19 +152,36 @@ def proxied_glance_for(
             elif name == FOR and client is None:
                 client = node(value) if len(value) <= LONGEST_NODE else None  # Nothing long is remembered.
                 if client is None:
-                    return None
+                    return UNTOLD
             elif name == PROTO and not secure and value == b"https":
                 secure = True
+            elif name == _AUTHORIZATION and authorizes:
+                authorization += (value,)
             elif name == HOST:
-                if value != host or b"," in value:  # A list: the gates judge its last element.
-                    return None
+                if value != host or b"," in value or value != value.strip():  # A list: the gates judge its last one.
+                    return UNTOLD
             elif name in telling or not seems_harmless(name):
-                return None
+                return UNTOLD
         if host is None or client is None or not secure or size > most_bytes:
-            return None
-        return host, client, transport
+            return UNTOLD
+        return host, transport, client, authorization
 
     return glance
+
+
+def _sorted(
+    ordinary: Ordinary, read: Collection[bytes], unread: Collection[bytes] = ()
+) -> tuple[frozenset[bytes], Callable[[bytes], bool], bool]:
+    """Return the names that need no look, what tells of others that they need none, and whether Authorization may be.
+
+    Args:
+        ordinary: what is.
+        read: names a glance does read.
+        unread: further names it does not.
+    """
+    harmless, seems_harmless = frozenset(ordinary.harmless), ordinary.seems_harmless
+    authorizes = _AUTHORIZATION in harmless or seems_harmless(_AUTHORIZATION)
+    return harmless.union(unread) - {_AUTHORIZATION, *read}, seems_harmless, authorizes
 
 
 def _that_speaks_tls(server: Any) -> Transport | None:
@@ -182,4 +203,5 @@ def host_in_front(scope: Scope, _receive: Receive) -> Told:
     pairs = scope["headers"]
     if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
         return UNTOLD
-    return pairs[0][1], None
+    client = scope.get("client")
+    return pairs[0][1], None, client[0] if client else None, ()

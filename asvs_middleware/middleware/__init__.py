@@ -14,7 +14,7 @@ from .gates.probes import Probe, probe_test
 from .gates.websocket_origin import websocket_gate
 from .layer.admit import ExposedCredentialHook
 from .layer.carry import Watch
-from .layer.fuse import fuse
+from .layer.fused import Fused
 from .reports.collector import collecting, report_collector
 from .response.announce import announce, header_waivers
 from .response.dress import dresser, undressed
@@ -29,6 +29,7 @@ from .routes.waivers import waivers_of
 __all__ = [
     "CrossOrigin",
     "ExposedCredentialHook",
+    "Fused",
     "Ground",
     "HTTPSPort",
     "HeaderRoutes",
@@ -49,7 +50,6 @@ __all__ = [
     "dangerously_below_level",
     "dangerously_cross_origin",
     "dresser",
-    "fuse",
     "header_routes",
     "header_waivers",
     "headers",

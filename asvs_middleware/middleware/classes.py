@@ -4,10 +4,10 @@ A middleware added this way stands inside Starlette's ServerErrorMiddleware. It 
 with its headers, and lets it go on to the server's log; the app's own handler for 500 is then too late to answer.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from ..connection import Hosts, Read, ScopeReader, TrustedProxies, connection_reader
 from ..headers import HeadersPolicy, reports_of
@@ -16,7 +16,7 @@ from ..wrapped import with_routes
 from .gates.host import host_gate
 from .gates.limits import Limits, ordinary
 from .gates.plaintext import plaintext_gate
-from .layer.fuse import fuse
+from .layer.fused import Fused
 from .reports.collector import collecting, report_collector
 from .response.dress import Choice, undressed
 from .response.handshake import mending_handshakes
@@ -28,7 +28,7 @@ from .routes.sets import Ground
 _ANY: Final = ordinary(Limits(field_bytes=None))
 
 
-class SecurityHeadersMiddleware:
+class SecurityHeadersMiddleware(Fused):
     """Every header of a preset on every response.
 
     Args:
@@ -62,14 +62,10 @@ class SecurityHeadersMiddleware:
         if reports is not None and reports.path is not None:
             app = collecting(app, reports.path, report_collector())
         read = _reader(trusted_proxies) if trusted_proxies else ScopeReader()
-        self._layer = fuse(app, read=read, dress=dress, ordinary=_ANY)
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Run the layer."""
-        return self._layer(scope, receive, send)
+        super().__init__(app, read=read, dress=dress, ordinary=_ANY)
 
 
-class TLSOnlyMiddleware:
+class TLSOnlyMiddleware(Fused):
     """Foreign hosts and plaintext stay outside: pages are redirected, everything else is refused.
 
     Args:
@@ -90,11 +86,7 @@ class TLSOnlyMiddleware:
         https_port: int = 443,
     ) -> None:
         gates = [host_gate(Hosts(hosts)), plaintext_gate(redirect_pages=redirect_pages, https_port=https_port)]
-        self._layer = fuse(app, read=_reader(trusted_proxies), dress=undressed, gates=gates, ordinary=_ANY)
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Run the layer."""
-        return self._layer(scope, receive, send)
+        super().__init__(app, read=_reader(trusted_proxies), dress=undressed, gates=gates, ordinary=_ANY)
 
 
 def _reader(trusted_proxies: Sequence[str] | TrustedProxies) -> Read:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connection import Networks, connection_reader
 from ..errors import TLSRequired
-from ..middleware import PeerLock, dresser, fuse, host_gate, limits_gate, plaintext_gate, probe_test, undressed
+from ..middleware import Fused, PeerLock, dresser, host_gate, limits_gate, plaintext_gate, probe_test, undressed
 from ..policy import SecurityPolicy
 
 
@@ -30,8 +30,8 @@ def plaintext_app(
     read = connection_reader(Networks(()))
     if policy is None:
         gate = plaintext_gate(redirect_pages=False, https_port=https_port)
-        return fuse(nothing, read=read, dress=undressed, gates=(gate,))
-    gates = fuse(
+        return Fused(nothing, read=read, dress=undressed, gates=(gate,))
+    gates = Fused(
         nothing,
         read=read,
         dress=dresser(policy.preset, api=policy.api_headers, web=policy.web_headers),

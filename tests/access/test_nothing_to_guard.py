@@ -12,6 +12,7 @@ from asvs_middleware import public, sensitive
 from asvs_middleware.access.enforce import backstop, before_start, nothing_to_guard
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.connection.exchange import NO_PROOFS, Exchange, Means
+from asvs_middleware.connection.glance import UNTOLD
 
 marking, other = sensitive(scopes="read"), sensitive(scopes="write")
 PROOFS: dict[str, Any] = {"no proof": NO_PROOFS, "its proof": {marking.mark: 1}, "another's proof": {other.mark: 1}}
@@ -69,7 +70,7 @@ def an_exchange(endpoint: Any, proofs: Any = NO_PROOFS, *, covered: bool = False
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], **({"router": 1} if routed else {})}
     if endpoint is not None:
         scope["endpoint"] = endpoint
-    exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2)
+    exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2, UNTOLD)
     exchange.proofs, exchange.covered = proofs, covered
     return exchange
 

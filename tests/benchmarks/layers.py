@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from asvs_middleware import SecurityHeadersMiddleware, SecurityPolicy, csp_nonce, secure
 from asvs_middleware.connection import ScopeReader
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import Limits, dresser, fuse
+from asvs_middleware.middleware import Fused, Limits, dresser
 from asvs_middleware.middleware.gates.limits import ordinary
 
 from .harness import HOST, Nonce, Section, Variant, Wrap, a_scope, nothing_to_read
@@ -75,7 +75,7 @@ def headers_only(app: ASGIApp) -> ASGIApp:
 
 def headers_fused(app: ASGIApp) -> ASGIApp:
     api, web = (header_set(kind, HeadersPolicy(), level=2) for kind in ("api", "web"))
-    return fuse(app, read=ScopeReader(), dress=dresser("api", api=api, web=web), ordinary=ordinary(Limits()))
+    return Fused(app, read=ScopeReader(), dress=dresser("api", api=api, web=web), ordinary=ordinary(Limits()))
 
 
 def full(app: ASGIApp) -> ASGIApp:
@@ -124,11 +124,18 @@ def assembled(inner: Wrap) -> Wrap:
     )
 
 
+class Handshake:
+    """The TLS object of a client that showed no certificate."""
+
+    def getpeercert(self, *, binary_form: bool) -> None:
+        """Give none."""
+
+
 class ServerLike:
     """What uvicorn binds `receive` to: an object that knows the transport."""
 
-    def __init__(self) -> None:
-        facts = {"peername": ("198.51.100.7", 50123), "ssl_object": object(), "sslcontext": object()}
+    def __init__(self, peername: Any = ("198.51.100.7", 50123), *, tls: bool = True) -> None:
+        facts = {"peername": peername, **({"ssl_object": Handshake(), "sslcontext": object()} if tls else {})}
         self.transport = SimpleNamespace(get_extra_info=MethodType(dict.get, facts))
 
     async def receive(self) -> Message:

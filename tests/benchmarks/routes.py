@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
 from asvs_middleware.access.caller import verified_caller
 from asvs_middleware.connection import connection_reader
-from asvs_middleware.middleware import dresser, fuse, host_gate, plaintext_gate
+from asvs_middleware.middleware import Fused, dresser, host_gate, plaintext_gate
 from asvs_middleware.middleware.gates.limits import ordinary
 from asvs_middleware.stack import stack_of
 
 from .harness import HOST, Section, Variant, a_scope
 from .issuer import Issuer
-from .layers import PROXIES, bare, peers, proxied
+from .layers import PROXIES, ServerLike, bare, peers, proxied
 
 
 def on_ten_routes() -> Section:
@@ -69,7 +69,8 @@ def on_the_way_to_a_proof() -> Section:
     """Return how far an unmarked route is from its endpoint, and a marked one from what verifies its caller.
 
     Each stops where it has come to, so that nothing of the verification, the endpoint or the response is in it. Up to
-    the guard, the facts of the connection are there; up to the token, the guard has read it and the certificate.
+    the guard, the facts of the connection are there; up to the token, the guard has read it and the certificate. There
+    is a transport to ask, as under every server.
     """
     issuer = Issuer()
     authorization = b"Bearer " + issuer.token().encode()
@@ -85,7 +86,10 @@ def on_the_way_to_a_proof() -> Section:
             guard.verify = _arrive  # type: ignore[method-assign]
         elif to == "token":
             guard.tokens.verify = _arrive  # type: ignore[method-assign, union-attr]
-        return Variant(name, _as_far_as_it_goes, app, unmarked_through if scope is through else unmarked, scope)
+        receive = ServerLike(scope["client"], tls=scope is straight).receive
+        return Variant(
+            name, _as_far_as_it_goes, app, unmarked_through if scope is through else unmarked, scope, receive
+        )
 
     return Section(
         title="What a mark costs before anything is verified",
@@ -107,7 +111,7 @@ def on_many_routes() -> Section:
     )
 
     def unguarded(app: Starlette) -> ASGIApp:
-        return fuse(
+        return Fused(
             app,
             read=connection_reader(policy.proxies),
             dress=dresser("api", api=policy.api_headers, web=policy.web_headers),

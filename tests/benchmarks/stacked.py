@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from asvs_middleware import HeadersPolicy
 from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.headers import Pair, header_set
-from asvs_middleware.middleware import Limits, dresser, fuse, host_gate, plaintext_gate
+from asvs_middleware.middleware import Fused, Limits, dresser, host_gate, plaintext_gate
 from asvs_middleware.middleware.gates.limits import ordinary
 
 from .harness import HOST, Section, Variant
@@ -77,7 +77,7 @@ def six_layers(app: ASGIApp) -> ASGIApp:
 
 def one_layer(app: ASGIApp) -> ASGIApp:
     """Return the same six concerns fused."""
-    return fuse(
+    return Fused(
         app,
         read=connection_reader(Networks([])),
         dress=dresser("api", api=API, web=WEB),

@@ -8,6 +8,7 @@ import pytest
 
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.connection.exchange import SCOPE_KEY, Exchange, Means, exchange_of
+from asvs_middleware.connection.glance import UNTOLD
 
 Make = Callable[..., Any]
 
@@ -17,7 +18,7 @@ async def send(message: Any) -> None:
 
 
 def an_exchange(a_scope: Make, receive: Any) -> Exchange:
-    return Exchange(a_scope(), receive, send, Means(connection_reader(Networks([])), None), 2)
+    return Exchange(a_scope(), receive, send, Means(connection_reader(Networks([])), None), 2, UNTOLD)
 
 
 def test_a_nonce_is_made_when_it_is_asked_for(a_scope: Make, receive: Any) -> None:
@@ -70,7 +71,8 @@ async def test_the_transport_stays_in_reach(a_scope: Make, receive: Any, accepte
 def test_the_connection_is_what_arrived(a_scope: Make, receive: Any) -> None:
     """It is read when somebody asks, from the values the request came with and not from what the app made of them."""
     scope = a_scope((b"host", b"api.example.com"), scheme="https", client=("198.51.100.7", 50123))
-    exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2)
+    told = (b"api.example.com", None, "198.51.100.7", ())
+    exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2, told)
     scope["headers"] = [(b"host", b"evil.example"), (b"authorization", b"Bearer forged")]
     scope["client"], scope["scheme"] = ("127.0.0.1", 1), "http"
     connection = exchange.connection

@@ -12,9 +12,8 @@ from typing import Any, Self
 
 import pytest
 
-from asvs_middleware import stack
 from asvs_middleware.connection.exchange import exchange_of
-from asvs_middleware.middleware import classes, fuse
+from asvs_middleware.middleware import Fused
 from tests.glance.answered import ANSWERED, FORGED
 from tests.glance.asked import ASKED
 from tests.glance.drafts import Draft, Recipe, draft
@@ -23,13 +22,14 @@ from tests.glance.policies import Layered
 ODDITIES = ASKED | ANSWERED
 NONCE = re.compile(rb"'nonce-([^']+)'")
 KEY = "asvs_middleware"
+_made = Fused.__init__
 
 App = Any
 Told = tuple[list[Any], list[dict[str, Any]]]
 
 
-def in_full(app: App, **given: Any) -> App:
-    """Fuse a layer without the short ways; the one place that knows how they are switched off.
+def in_full(layer: Fused, app: App, **given: Any) -> None:
+    """Make a layer without the short ways; the one place that knows how they are switched off.
 
     Nothing is ordinary, so that every gate judges every request. And every exchange is eventful from the start, so that
     every response is looked at and dressed like one in which something happened (decision 0011 promises both).
@@ -41,15 +41,14 @@ def in_full(app: App, **given: Any) -> App:
             exchange.answered = exchange.answered  # That it is set makes it eventful, and not what it is set to.
         return app(scope, receive, send)
 
-    return fuse(eventful, **{**given, "ordinary": None})
+    _made(layer, eventful, **{**given, "ordinary": None})
 
 
 @contextmanager
 def without_short_ways() -> Iterator[None]:
     """Whatever layer is made in here looks at everything."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack, "fuse", in_full)
-        patch.setattr(classes, "fuse", in_full)
+        patch.setattr(Fused, "__init__", in_full)
         yield
 
 

@@ -17,7 +17,7 @@ from asvs_middleware.errors import (
     TokenRefused,
 )
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import dresser, fuse
+from asvs_middleware.middleware import Fused, dresser
 from asvs_middleware.middleware.gates.verdict import Redirect
 
 Call = Callable[..., Any]
@@ -36,7 +36,7 @@ async def unreachable(scope: Any, receive: Any, send: Any) -> None:
 def refusing(verdict: AccessDenied | Redirect) -> Any:
     """Return a layer whose gate always gives this verdict."""
     read = connection_reader(Networks(["10.0.0.0/8"]))
-    return fuse(unreachable, read=read, dress=dresser("api", api=API, web=WEB), gates=[lambda _connection: verdict])
+    return Fused(unreachable, read=read, dress=dresser("api", api=API, web=WEB), gates=[lambda _connection: verdict])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import STYLE_NONCE, HeadersPolicy, header_set
 from asvs_middleware.headers.presets import web_csp
-from asvs_middleware.middleware import csp_nonce, dresser, fuse, undressed
+from asvs_middleware.middleware import Fused, csp_nonce, dresser, undressed
 
 Call = Callable[..., Any]
 
@@ -58,7 +58,7 @@ APP = Starlette(routes=[Route(f"/{one.__name__}", one) for one in (page, plain, 
 
 
 def layer(app: Any = APP, dress: Any = DRESS) -> Any:
-    return fuse(app, read=connection_reader(Networks([])), dress=dress)
+    return Fused(app, read=connection_reader(Networks([])), dress=dress)
 
 
 @pytest.mark.parametrize("path", ["/page", "/in_time"])

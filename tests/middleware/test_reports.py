@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asvs_middleware.connection import Networks, connection_reader
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import collecting, dresser, fuse, report_collector
+from asvs_middleware.middleware import Fused, collecting, dresser, report_collector
 from asvs_middleware.middleware.reports.bodies import KINDS, LEGACY, REPORTS, Report, read
 from asvs_middleware.middleware.reports.limits import Clients, Findings
 
@@ -57,7 +57,7 @@ async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
 def layer(clock: Clock | None = None) -> Any:
     """The layer with the collector at its usual place, as secure() builds it."""
     app = collecting(nothing_here, PATH, report_collector(clock=clock or Clock()))
-    return fuse(app, read=connection_reader(Networks([])), dress=dresser("api", api=API, web=WEB))
+    return Fused(app, read=connection_reader(Networks([])), dress=dresser("api", api=API, web=WEB))
 
 
 def body_of(*chunks: bytes) -> list[dict[str, Any]]:

@@ -100,6 +100,10 @@ class CertificateFields:
         """
         return self.policy is not None and transport.reached and transport.peer in self.policy.networks
 
+    def unshown(self, transport: Transport) -> ForwardedFields | None:
+        """Return what a request without any of these fields shows: of a peer that forwards them, no certificate."""
+        return None if self.policy is None or not self.expects(transport) else ForwardedFields(self.policy, ())
+
     def separate(self, scope: Scope, transport: Transport, *, via_proxy: bool) -> tuple[Scope, ForwardedFields | None]:
         """Return the scope the app may see, and what a configured peer sent.
 

@@ -10,7 +10,7 @@ from ... import events
 from ...connection import Connection
 from ...connection.exchange import SCOPE_KEY, Exchange, Means, exchange_of
 from ...connection.facts import client_address
-from ...connection.glance import ProxiedGlance
+from ...connection.glance import UNTOLD, Glance
 from ...errors import AccessDenied, Misconfigured
 from ..gates.verdict import Gate, Redirect
 from ..response.dress import Dress
@@ -31,7 +31,7 @@ def judge(
     *,
     means: Means,
     gates: Sequence[Gate],
-    proxied_glance: ProxiedGlance | None,
+    proxied_glance: Glance | None,
     cleared: dict[bytes | None, int],
     answer: Answer,
     inside: Callable[[Exchange], Awaitable[None]],
@@ -54,17 +54,13 @@ def judge(
         if scope["type"] not in {"http", "websocket"}:
             raise Misconfigured(f"The server opened a scope of type {scope['type']!r}, which nothing here can check.")
         if proxied_glance is not None and scope["type"] == "http" and SCOPE_KEY not in scope:
-            seen = proxied_glance(scope, receive)
-            if seen is not None:
-                ordinary_host, client, transport = seen
+            told = proxied_glance(scope, receive)
+            if told is not UNTOLD:
+                ordinary_host, _, client, _ = told
                 came = cleared.get(ordinary_host)
                 if came is not None:
-                    was = scope.get("client")
-                    put_right = {**scope, "scheme": "https", "client": client_address(client, was)}
-                    exchange = Exchange(put_right, receive, send, means, came)
-                    exchange.arrived = [*scope["headers"]], was
-                    exchange.underneath = transport
-                    return exchange
+                    put_right = {**scope, "scheme": "https", "client": client_address(client, scope.get("client"))}
+                    return Exchange(put_right, receive, send, means, came, told)
         connection = means.read(scope, receive)
         came = arrival(secure=connection.secure, host=connection.host)
         for gate in gates:

@@ -90,6 +90,7 @@ def _readily(whole: PutOn, ready: Ready) -> PutOn:
         if (
             ours is None
             or exchange.happened is not None
+            or type(message) is not dict
             or type(theirs) is not list
             or message.get("status") not in statuses
         ):
@@ -99,7 +100,9 @@ def _readily(whole: PutOn, ready: Ready) -> PutOn:
                 return whole(exchange, message)
         if exchange.nonce is not None or exchange.style_nonce is not None:
             ours = around_nonces(exchange)
-        return {**message, "headers": theirs + ours}
+        dressed = message.copy()
+        dressed["headers"] = theirs + ours
+        return dressed
 
     return put_on
 

@@ -27,20 +27,10 @@ def _never(_scope: Scope, _receive: Receive) -> Told:
     return UNTOLD
 
 
-def fuse(
-    app: ASGIApp,
-    *,
-    read: Read,
-    dress: Dress,
-    gates: Sequence[Gate] = (),
-    ordinary: Ordinary | None = None,
-    verifier: Verifier | None = None,
-    watch: Watch | None = None,
-    on_exposed_credential: ExposedCredentialHook | None = None,
-    lifespan: ASGIApp | None = None,
-    first: Callable[[ASGIApp], ASGIApp] = _itself,
-) -> ASGIApp:
-    """Return one ASGI layer: every gate in order, then the app, then the headers on its response.
+class Fused:
+    """One ASGI layer: every gate in order, then the app, then the headers on its response.
+
+    Its call is a coroutine function, by which servers tell an app of ASGI 3 from one of ASGI 2.
 
     Args:
         app: what runs inside.
@@ -54,63 +44,81 @@ def fuse(
         lifespan: gets the lifespan; the app itself unless given.
         first: asked at the first request what runs inside in the app's place; whatever it raises is answered like an
             error of the app, and it is asked again.
-    """
-    means = Means(read, verifier)
-    cleared: dict[bytes | None, int] = {}
-    look = judge(
-        lifespan or app,
-        means=means,
-        gates=gates,
-        proxied_glance=None if ordinary is None else read.proxied_glance(ordinary),
-        cleared=cleared,
-        answer=answering(dress, on_exposed_credential),
-        inside=lambda exchange: below(exchange),  # noqa: PLW0108  # Defined further down.
-    )
-    glance = _never if ordinary is None else read.glance(ordinary)
-    on_send = sender(dress, watch)
-    on_receive = None if watch is None else receiver(watch)
-    inside: ASGIApp | None = None
 
-    async def layer(scope: Scope, receive: Receive, send: Send) -> None:
+    Attributes:
+        app: as above.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        read: Read,
+        dress: Dress,
+        gates: Sequence[Gate] = (),
+        ordinary: Ordinary | None = None,
+        verifier: Verifier | None = None,
+        watch: Watch | None = None,
+        on_exposed_credential: ExposedCredentialHook | None = None,
+        lifespan: ASGIApp | None = None,
+        first: Callable[[ASGIApp], ASGIApp] = _itself,
+    ) -> None:
+        self.app = app
+        self._first = first
+        self._inside: ASGIApp | None = None
+        self._means = Means(read, verifier)
+        self._is_guarded = verifier is not None
+        self._cleared: dict[bytes | None, int] = {}
+        self._glance = _never if ordinary is None else read.glance(ordinary)
+        self._look = judge(
+            lifespan or app,
+            means=self._means,
+            gates=gates,
+            proxied_glance=None if ordinary is None else read.proxied_glance(ordinary),
+            cleared=self._cleared,
+            answer=answering(dress, on_exposed_credential),
+            inside=self._below,
+        )
+        self._dress = dress
+        self._on_send = sender(dress, watch)
+        self._on_receive = None if watch is None else receiver(watch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; whatever way it ends, a refusal is answered and nothing is left without its headers."""
-        nonlocal inside
-        host, transport = glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else UNTOLD
-        came = cleared.get(host)
+        told = self._glance(scope, receive) if scope["type"] == "http" and SCOPE_KEY not in scope else UNTOLD
+        came = self._cleared.get(told[0])
         if came is not None:
-            exchange = Exchange(scope, receive, send, means, came)
-            exchange.underneath = transport
+            exchange = Exchange(scope, receive, send, self._means, came, told)
         else:
-            found = look(scope, receive, send, host)
+            found = self._look(scope, receive, send, told[0])
             if not isinstance(found, Exchange):
                 return await found
             exchange, scope = found, found.scope
         scope[SCOPE_KEY] = exchange
-        if verifier is not None:  # A server that shares one state between requests may not share callers.
+        if self._is_guarded:  # A server that shares one state between requests may not share callers.
             scope["state"] = {**(scope.get("state") or {})}
         try:
-            if inside is None:
-                inside = first(app)
-            await inside(
+            if self._inside is None:
+                self._inside = self._first(self.app)
+            await self._inside(
                 scope,
-                receive if on_receive is None else MethodType(on_receive, exchange),
-                MethodType(on_send, exchange),
+                receive if self._on_receive is None else MethodType(self._on_receive, exchange),
+                MethodType(self._on_send, exchange),
             )
         except Exception as error:
-            if await after_error(error, exchange, dress):
+            if await after_error(error, exchange, self._dress):
                 raise
         else:
             if exchange.happened is not None:  # A coroutine that does nothing is dear on every request.
-                await settle(exchange, dress)
+                await settle(exchange, self._dress)
         finally:
             # Scope and exchange hold each other: left so, every request would wait for the garbage collector.
             scope.pop(SCOPE_KEY, None)
 
-    async def below(exchange: Exchange) -> None:
+    async def _below(self, exchange: Exchange) -> None:
         """Run the app below the exchange of the layer around this one, which stays in the scope."""
         try:
-            await app(exchange.scope, exchange.receive, MethodType(on_send, exchange))
+            await self.app(exchange.scope, exchange.receive, MethodType(self._on_send, exchange))
         except Exception as error:
-            await after_error(error, exchange, dress)
+            await after_error(error, exchange, self._dress)
             raise
-
-    return layer

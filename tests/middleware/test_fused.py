@@ -10,7 +10,7 @@ from asvs_middleware.connection import Hosts, Networks, connection_reader
 from asvs_middleware.connection.exchange import SCOPE_KEY, exchange_of
 from asvs_middleware.errors import AccessDenied, Misconfigured, TokenRefused
 from asvs_middleware.headers import HeadersPolicy, header_set
-from asvs_middleware.middleware import Limits, Watch, dresser, fuse, host_gate, plaintext_gate, undressed
+from asvs_middleware.middleware import Fused, Limits, Watch, dresser, host_gate, plaintext_gate, undressed
 from asvs_middleware.middleware.gates.limits import ordinary
 
 Call = Callable[..., Any]
@@ -52,7 +52,7 @@ async def unreachable(scope: Any, receive: Any, send: Any) -> None:
 def layer(app: Any, **parts: Any) -> Any:
     looks = {name: parts.pop(name) for name in Watch._fields if name in parts}
     watch = Watch(**{**NOTHING_TO_SEE, **looks}) if looks else None
-    return fuse(app, **{"read": READ, "dress": DRESS, "watch": watch, **parts})
+    return Fused(app, **{"read": READ, "dress": DRESS, "watch": watch, **parts})
 
 
 def refuse(scope: Any) -> TokenRefused:
