@@ -152,9 +152,9 @@ class ConnectionReader:
         if transport is None:
             transport = _by_now(client, receive)
         via_proxy = self._is_proxy(transport.peer)
-        forwarded = self._certificates.unshown(transport)
-        # By position, in the order of the class: names cost twice as much.
-        return Connection(scope, transport, True, host, client, via_proxy, authorization, False, forwarded)
+        forwarded = None if self._certificates.policy is None else self._certificates.unshown(transport)
+        # In the order of the class: names cost three times as much.
+        return Connection._make((scope, transport, True, host, client, via_proxy, authorization, False, forwarded))
 
 
 class ScopeReader:
