@@ -3,16 +3,29 @@
 And the rule that CI skips nothing.
 """
 
+import gc
 import json
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How loaded the machine is fails no test: an example may take its time, and so may making one. The fixtures a test of
+# Hypothesis shares between its examples keep nothing from one to the next.
+settings.register_profile(
+    "asvs",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("asvs")
 
 NO_VECTORS = "the conformance vectors are not here: set ASVS_VECTORS to their folder"
 
@@ -177,6 +190,12 @@ def vectors() -> Path:
     return folder
 
 
+def pytest_collection_finish() -> None:
+    """Keep what all tests are made of from the garbage collector: it would look at every test again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True, wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """Turn a skip into a failure where NOTHING_SKIPPED is set, as it is in CI."""
@@ -185,3 +204,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and here nothing may be: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage while a test runs that is drawn at random, or is marked `unmeasured`.
+
+    Measuring more than doubles the time of such a test. And what random input happens to reach does not count: every
+    line and every branch has a row of its own in some table, whatever is drawn today.
+    """
+    tracer = sys.gettrace()
+    drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    measuring = type(tracer).__module__.partition(".")[0] == "coverage"
+    paused = measuring and (drawn or item.get_closest_marker("unmeasured"))
+    if paused:
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        if paused:
+            sys.settrace(tracer)

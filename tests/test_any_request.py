@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -220,7 +220,7 @@ OPEN = {"/page": "page", "/hook": "hook", "/chat": "chat"}
 HUMDRUM = {"to": ("http", "/page"), "method": "GET", "tls": True, "http_version": "1.1", "denial": True}
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=600)
 @given(app=st.sampled_from([NOBODY, X_FORWARDED, FORWARDED]), drawn=SCOPES)
 @example(app=NOBODY, drawn={**HUMDRUM, "client": (STRANGER, 1), "headers": [THE_HOST]})
 @example(app=NOBODY, drawn={**HUMDRUM, "tls": False, "client": (STRANGER, 1), "headers": [THE_HOST]})
@@ -267,7 +267,7 @@ def test_any_request(app: Any, drawn: dict[str, Any], caplog: pytest.LogCaptureF
         assert len(refusals) <= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(headers=FIELDS, method=st.sampled_from(METHODS))
 def test_any_request_that_may_pass_does(headers: Any, method: str) -> None:
     """The other way round, where the tables leave no doubt: the oracle above is not simply always content."""

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +62,6 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 REQUIREMENT = re.compile(r"\bv[0-9]+\.[0-9]+\.[0-9]+-[0-9]+(?:\.[0-9]+)*")
 CODE = re.compile(r"`([^`]+)`")
 PORTS = ("8443", "8080")
-PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,24 @@ class Block:
         return found[1] if found else None
 
     @property
+    def is_test(self) -> bool:
+        return self.file_name is not None and Path(self.file_name).name.startswith("test_")
+
+    @property
     def runs(self) -> bool:
-        named = self.file_name is not None and not Path(self.file_name).name.startswith("test_")
+        named = self.file_name is not None and not self.is_test
         return self.language == "python" and (self.first_line == "# runs" or named)
 
 
 def blocks(page: Path) -> list[Block]:
     return [Block(*found) for found in BLOCK.findall(page.read_text(encoding="utf-8"))]
+
+
+def each(pages: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+PAGE = each(PAGES)
 
 
 @dataclass(frozen=True)
@@ -154,13 +165,12 @@ def test_what_a_page_imports_is_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
     assert "of_one_page" not in sys.modules
 
 
-def write_files(page: Path, folder: Path) -> list[str]:
-    """Write the files a page shows, and return their names."""
+def write_files(page: Path, folder: Path) -> None:
+    """Write the files a page shows."""
     named = {block.file_name: block.text for block in blocks(page) if block.file_name is not None}
     for name, text in named.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    return list(named)
 
 
 @PAGE
@@ -171,12 +181,13 @@ def test_python_compiles(page: Path) -> None:
             compile(block.text, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@PAGE
+@each([page for page in PAGES if any(block.runs or block.is_test for block in blocks(page))])
 def test_examples_run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page calls an example runs as it stands, tests included."""
     logger = logging.getLogger("asvs_middleware")
     monkeypatch.setattr(logger, "handlers", [*logger.handlers])  # One of the examples adds a handler.
-    tests = [name for name in write_files(page, folder) if Path(name).name.startswith("test_")]
+    write_files(page, folder)
+    tests = sorted({str(block.file_name) for block in blocks(page) if block.is_test})
     for block in blocks(page):
         if block.runs:
             exec(compile(block.text, f"{page.name}: {block.first_line}", "exec"), {"__name__": "example"})
@@ -194,9 +205,7 @@ def consoles(page: Path) -> list[tuple[str, str]]:
     return [(line, shown.strip()) for line, _, shown in (part.partition("\n") for part in text.split("$ ")[1:])]
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if consoles(page)], ids=lambda page: str(page.relative_to(ROOT))
-)
+@each([page for page in PAGES if consoles(page)])
 def test_commands_print_what_is_shown(page: Path, folder: Path) -> None:
     """Every command of a page, pasted into a shell in order, prints what the page says it prints."""
     write_files(page, folder)
@@ -322,12 +331,16 @@ def test_changelog_names_the_version() -> None:
 Node = TypeVar("Node", bound=ast.AST)
 
 
+@cache
+def nodes() -> tuple[ast.AST, ...]:
+    """Return every node of the package's source."""
+    files = PACKAGE.rglob("*.py")
+    return tuple(node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def every(kind: type[Node]) -> Iterator[Node]:
     """Yield every node of that kind in the package's source."""
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, kind):
-                yield node
+    return (node for node in nodes() if isinstance(node, kind))
 
 
 def every_call() -> Iterator[ast.Call]:

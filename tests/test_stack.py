@@ -52,7 +52,7 @@ async def starts(app: Any) -> list[dict[str, Any]]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    with anyio.fail_after(2):
+    with anyio.fail_after(30):
         await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     return sent
 

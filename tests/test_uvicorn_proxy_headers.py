@@ -54,11 +54,11 @@ def served(tmp_path: Path) -> Ask:
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"{'https' if tls else 'http'}://localhost:{port}/"
         try:
-            with httpx.Client(verify=context, trust_env=False, timeout=5) as client:
+            with httpx.Client(verify=context, trust_env=False, timeout=30) as client:
                 yield lambda **headers: client.get(url, headers=headers)
         finally:
             server.should_exit = True
-            thread.join(timeout=10)
+            thread.join(timeout=20)
 
     return serve
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -287,7 +287,7 @@ SEGMENT = st.sampled_from(["admin", "Admin", "a", "", ".", "..", "%61dmin", "adm
 @pytest.mark.anyio
 @given(path=st.lists(SEGMENT, max_size=4).map(lambda parts: "/" + "/".join(parts)), root=SEGMENT.map("/{}".format))
 @example(path="/admin/admin", root="/admin")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 async def test_no_path_leads_round_a_prefix(path: str, root: str, idp: Any, drive: Any) -> None:
     """However a path is spelt: the router takes it elsewhere, or a stranger is refused."""
     ran: list[str] = []

@@ -86,7 +86,7 @@ def served(request: pytest.FixtureRequest, idp: Any, pki: Path) -> Iterator[Call
 
     def ask(path: str, *more: str, hangs_up: bool) -> None:
         GONE.clear()
-        plain = socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=30)
         with trust.wrap_socket(plain, server_hostname="localhost") as client:
             lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Authorization: Bearer forged", *more]
             client.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
@@ -104,12 +104,12 @@ def served(request: pytest.FixtureRequest, idp: Any, pki: Path) -> Iterator[Call
     ENDED.clear()
     yield ask
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=20)
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """Return what is found in five seconds at most."""
-    ends = time.monotonic() + 5
+    """Return what is found in half a minute at most."""
+    ends = time.monotonic() + 30
     while not found() and time.monotonic() < ends:
         time.sleep(0.02)
     return found()

@@ -76,7 +76,7 @@ def served(request: pytest.FixtureRequest, idp: Any, pki: Path) -> Iterator[tupl
     RAN.clear()
     yield request.param, listener.getsockname()[1]
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=20)
 
 
 def curl(served: tuple[str, int], pki: Path, *paths: str, arguments: list[str]) -> list[dict[str, Any]]:

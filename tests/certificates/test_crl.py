@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates import ClientCertificates
@@ -233,7 +233,7 @@ def intact_crl(ca: DevelopmentCA, at: datetime) -> bytes:
     return crl(ca, at)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.data())
 def test_changed_files(trust: Path, ca: DevelopmentCA, intact_crl: bytes, data: st.DataObject) -> None:
     """However a file is damaged, it is refused or means what it meant: what was signed is not changed."""

@@ -3,7 +3,7 @@
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates.distinguished_name import LONGEST, parse, rdns, render
@@ -93,7 +93,6 @@ NAMES = st.lists(
 ).map(lambda rdns: x509.Name([x509.RelativeDistinguishedName(rdn) for rdn in rdns]))
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_as_the_library_writes(name: x509.Name) -> None:
     """What `cryptography` writes, and what we write, is read as the name it was written from."""
@@ -102,14 +101,12 @@ def test_as_the_library_writes(name: x509.Name) -> None:
     assert parse(name.rfc4514_string(known)) == rdns(name)
 
 
-@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_equal_names_have_one_text(one: x509.Name, other: x509.Name) -> None:
     """Two names are written alike exactly when they are the same sequence of sets."""
     assert (render(rdns(one)) == render(rdns(other))) is (rdns(one) == rdns(other))
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('CNO=,+\\ #"a4'), max_size=20))
 def test_parse_agrees_with_the_library(text: str) -> None:
     """Where we read a name, `cryptography` reads the same one, or refuses it. Any text: a name or a refusal."""

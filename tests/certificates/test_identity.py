@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates import ClientCertificateVerifier, IdentityPattern, VerifiedClientCertificate
@@ -99,7 +99,6 @@ def test_parse_refuses(text: Any, message: str) -> None:
         IdentityPattern.parse(text)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.text(),

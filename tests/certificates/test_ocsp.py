@@ -387,7 +387,7 @@ def test_several_statements(count: int) -> None:
         read(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_damaged(data: st.DataObject) -> None:
     """However an answer is damaged, it is refused or says what it said."""
@@ -402,7 +402,7 @@ def test_damaged(data: st.DataObject) -> None:
     assert answer == read(intact)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda data: INTACT[: len(data)] + data))
 def test_any_bytes(data: bytes) -> None:
     """Whatever comes, the answer is our error."""

@@ -406,7 +406,7 @@ def test_a_list_is_of_one_key(ca: DevelopmentCA, at: datetime) -> None:
     assert issuer_key(namesake.certificate) != issuer_key(ca.certificate)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_lists(data: st.DataObject) -> None:
     """However a list is damaged, it is refused or says what it said: nothing that was signed is changed."""
@@ -422,7 +422,7 @@ def test_damaged_lists(data: st.DataObject) -> None:
     assert found == LIST
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda data: INTACT[: len(data)] + data))
 def test_any_bytes(data: bytes) -> None:
     """Whatever comes, the answer is our error."""

@@ -28,6 +28,7 @@ from asvs_middleware.server.pki import DevelopmentCA, Issued
 
 DAY = timedelta(days=1)
 SERVER_AUTH, CLIENT_AUTH = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+EC_PUBLIC_KEY = bytes.fromhex("06072a8648ce3d0201")  # The object identifier of RFC 5480 section 2.1.1, in DER.
 
 Forge = Callable[..., bytes]
 Verifier = Callable[..., ClientCertificateVerifier]
@@ -247,6 +248,13 @@ def test_malformed(verifier: Verifier, leaf: Any, sent: list[bytes], expected: s
     assert code_of(verifier(), leaf, *sent, at=at) == expected
 
 
+def test_a_key_nobody_knows(verifier: Verifier, client: Issued, at: datetime) -> None:
+    """A key of an algorithm that cannot be read is not relied on."""
+    assert client.der.count(EC_PUBLIC_KEY) == 1
+    unknown = client.der.replace(EC_PUBLIC_KEY, EC_PUBLIC_KEY[:-1] + b"\x7f")
+    assert code_of(verifier(), unknown, at=at) == "weak_key"
+
+
 def test_malformed_intermediate(verifier: Verifier, client: Issued, at: datetime) -> None:
     """One broken certificate spoils all of what was sent: who sends it is up to something."""
     assert code_of(verifier(), client.der, b"\x30\x00", at=at) == "malformed"
@@ -260,9 +268,9 @@ def test_hostile_chain_is_cheap(
     """Made-up CAs that all vouch for each other are never given to the path search, which would try every order."""
     usurper = DevelopmentCA(client.certificate, client.key) if known else DevelopmentCA.root("Usurper", at=at)
     again = [_reissued(usurper, at) for _ in range(MOST_INTERMEDIATES - 1)]
-    started = time.perf_counter()
+    started = time.thread_time()
     assert code_of(plain, forge(issuer=usurper), usurper.der, *again, at=at) == "unknown_issuer"
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("circle", [False, True], ids=["a line", "a circle"])
@@ -273,9 +281,9 @@ def test_hostile_names_are_cheap(plain: ClientCertificateVerifier, forge: Forge,
         line.append(line[-1].issue_authority(str(len(line)), at=at, path_length=None))
     if circle:
         line[0] = line[-1].issue_authority("0", at=at, path_length=None)
-    started = time.perf_counter()
+    started = time.thread_time()
     assert code_of(plain, forge(issuer=line[-1]), *(one.der for one in line), at=at) == "unknown_issuer"
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def _reissued(ca: DevelopmentCA, at: datetime) -> bytes:
@@ -291,14 +299,14 @@ def _reissued(ca: DevelopmentCA, at: datetime) -> bytes:
     return builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=600), st.lists(st.binary(max_size=60), max_size=3))
 def test_random_bytes(plain: ClientCertificateVerifier, at: datetime, leaf: bytes, sent: list[bytes]) -> None:
     """Whatever the bytes, the answer is a refusal."""
     assert code_of(plain, leaf, *sent, at=at) in {"malformed", "too_large"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_changed_bytes(plain: ClientCertificateVerifier, client: Issued, at: datetime, data: st.DataObject) -> None:
     """A changed certificate is refused, unless the change is in the wrapping of the signature and not in what it signs.

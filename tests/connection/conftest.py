@@ -114,7 +114,7 @@ def accepted() -> Callable[..., Any]:
             name = "localhost" if client else None
             _, writer = await asyncio.open_connection(host, port, ssl=client, server_hostname=name)
         writer.write(b"?")
-        theirs = await asyncio.wait_for(arrived.get(), 5)
+        theirs = await asyncio.wait_for(arrived.get(), 30)
         try:
             yield Cycle(theirs.transport).receive
         finally:

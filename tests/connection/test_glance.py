@@ -118,6 +118,11 @@ async def test_a_glance_believes_the_transport(a_scope: Make, accepted: Make, sc
         assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme=scheme), receive) == UNTOLD
 
 
+def test_a_server_without_a_transport(a_scope: Make, receive_over: Make) -> None:
+    """Where the connection is gone nothing says that it spoke TLS, and nothing is ordinary."""
+    assert trusting_nobody.glance(ORDINARY)(a_scope(HOST, scheme="https"), receive_over(None)) == UNTOLD
+
+
 @pytest.mark.anyio
 async def test_a_glance_at_real_tls(a_scope: Make, accepted: Make, server_tls: Any, client_tls: Make) -> None:
     """Over TLS it is ordinary, with a proxy's header fields or without them from a trusted one it is not."""

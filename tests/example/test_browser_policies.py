@@ -186,7 +186,7 @@ def running(server: uvicorn.Server, sockets: Any) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=20)
 
 
 class World:
@@ -322,7 +322,7 @@ def test_no_hand_of_an_opener(world: World, tab: Tab) -> None:
     """A page that opens ours keeps no reference to it (Cross-Origin-Opener-Policy)."""
     tab.open(f"https://{OTHER}/")
     tab.js(f"window.opened = open('https://{SHOP}/'), 1")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not tab.js("opened.closed") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert tab.js("opened.closed") is True

@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,10 +66,8 @@ def test_commands_printed_by_serve_work() -> None:
 
 def test_second_start_is_independent(settings: Settings) -> None:
     """Another instance beside the first takes other ports and stops without leaving anything behind."""
-    started = time.monotonic()
     ran = subprocess.run(
         [sys.executable, "-m", "example_app"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert ran.returncode == 0, ran.stdout
     assert re.search(r"(\d+) of \1 as expected", ran.stdout)
-    assert time.monotonic() - started < 60

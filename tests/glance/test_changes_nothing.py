@@ -20,6 +20,8 @@ from tests.glance.drafts import BASES, Recipe
 from tests.glance.policies import LAYERS, Layered, certified
 from tests.glance.twins import ODDITIES, Twins
 
+pytestmark = pytest.mark.unmeasured
+
 WAYS = ("straight", "through a proxy")
 ALIKE = tuple(Recipe(base) for base in BASES) * 2
 SINGLE = [Recipe("straight", (oddity,)) for oddity in ODDITIES]
@@ -64,7 +66,7 @@ def test_one_oddity_on_a_layer_that_has_said_nothing_yet(way: str) -> None:
             both.compare(Recipe(way, (oddity,)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(layer=st.sampled_from(sorted(LAYERS)), rounds=ROUNDS, primed=st.booleans())
 def test_whatever_comes_in_whatever_order(layer: str, rounds: list[list[Recipe]], primed: bool) -> None:
     """Up to three oddities in a request, two requests at a time, and each of them again later."""

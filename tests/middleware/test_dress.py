@@ -96,6 +96,16 @@ def test_what_the_app_sent_survives(
     assert status == 304 or CSP_NAME in present
 
 
+@pytest.mark.parametrize("shape", [tuple, iter, lambda pairs: map(list, pairs)], ids=["tuple", "iterator", "lists"])
+@pytest.mark.parametrize("choice", DRESS)
+def test_headers_of_any_shape(an_exchange: Make, choice: str, shape: Any) -> None:
+    """What the server may read once only is read once: the result is that of a list."""
+    message = start(HTML, (b"x-other", b"1"))
+    expected = DRESS[choice](an_exchange(), message)
+    found = DRESS[choice](an_exchange(), {**message, "headers": shape(message["headers"])})
+    assert [tuple(pair) for pair in found["headers"]] == [tuple(pair) for pair in expected["headers"]]
+
+
 @given(
     Theirs,
     st.sampled_from(list(DRESS)),

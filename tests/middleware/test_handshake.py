@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -91,7 +91,6 @@ _FIELDS = st.lists(
 
 
 @given(_FIELDS, st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # It keeps nothing between two calls.
 async def test_any_fields(drive: Any, fields: list[tuple[bytes, bytes]], as_lists: bool) -> None:
     """Whatever an app sends with its accept, it is accepted, and what names the server is gone."""
     policy = SecurityPolicy.web(

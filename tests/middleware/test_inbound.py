@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trustme
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
@@ -384,7 +384,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "TRACE", "x"]),
     pairs=st.lists(st.tuples(NAMES, VALUES | st.text(st.characters(codec="latin-1"), max_size=8)), max_size=6),

@@ -66,7 +66,7 @@ def url(ca: trustme.CA) -> Iterator[str]:
         thread.start()
         yield f"https://localhost:{listener.getsockname()[1]}"
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=20)
 
 
 async def test_two_hundred_visitors_at_once(url: str, ca: trustme.CA) -> None:

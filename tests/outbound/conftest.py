@@ -43,7 +43,7 @@ class Backend:
     def settle(self) -> "Backend":
         """Wait until every connection is over, so that nothing is read too early."""
         for thread in self.threads:
-            thread.join(timeout=5)
+            thread.join(timeout=20)
         return self
 
 
@@ -134,7 +134,7 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, backend: Backend, 
 
 
 def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer: Answer, refusal: str) -> None:
-    raw.settimeout(5)
+    raw.settimeout(30)
     with (
         contextlib.suppress(OSError),
         context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False) as talking,
@@ -147,7 +147,7 @@ def _talk(raw: socket.socket, context: ssl.SSLContext, backend: Backend, answer:
                 return
             # Closing with the client's bytes unread would reset the connection and might overtake the alert.
             with socket.socket(fileno=talking.detach()) as bare:
-                bare.settimeout(5)
+                bare.settimeout(30)
                 bare.shutdown(socket.SHUT_WR)
                 while bare.recv(65536):
                     pass

@@ -216,7 +216,7 @@ def drip_body(talking: Any) -> None:
 
 
 def drip(talking: Any) -> None:
-    for _ in range(40):
+    for _ in range(400):
         talking.sendall(b"x")
         time.sleep(0.05)
 
@@ -224,8 +224,8 @@ def drip(talking: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "timeout"),
     [
-        pytest.param(lambda talking: time.sleep(1), 5.0, id="says nothing, and there is a timeout per read"),
-        pytest.param(lambda talking: time.sleep(1), None, id="says nothing"),
+        pytest.param(lambda talking: talking.recv(1), 5.0, id="says nothing, and there is a timeout per read"),
+        pytest.param(lambda talking: talking.recv(1), None, id="says nothing"),
         pytest.param(drip, None, id="drips its head"),
         pytest.param(drip_body, 5.0, id="drips its body"),
     ],
@@ -236,7 +236,7 @@ def test_the_time_of_an_exchange_is_bounded(answer: Callable[[Any], None], timeo
     started = time.monotonic()
     with pytest.raises(TotalTimeExceeded, match=r"not over after 0\.3 seconds") as refused:
         lab.way.call(lab.policy.limit(total_time=timedelta(seconds=0.3)), backend.url, timeout=timeout)
-    assert 0.25 < time.monotonic() - started < 2
+    assert 0.25 < time.monotonic() - started < 15
     assert isinstance(refused.value, lab.way.http.TimeoutException)
     assert [event["rule"] for event in lab.events()] == ["TotalTimeExceeded"]
 
@@ -269,15 +269,15 @@ def test_the_time_of_a_handshake_is_bounded(http: Any, serve: Callable[..., Any]
             started = time.monotonic()
             with pytest.raises(TotalTimeExceeded, match=r"1\.4 seconds"):
                 client.get("/")
-            assert 1.3 < time.monotonic() - started < 1.9
+            assert 1.3 < time.monotonic() - started < 2.35
     assert len(taken) > 1  # It was connected in the end, and nobody spoke TLS.
 
 
 def test_the_callers_own_limit_comes_first(lab: Lab) -> None:
     """A shorter timeout of the client is the library's error, as always."""
-    backend = lab.serve(lambda talking: time.sleep(0.5))
+    backend = lab.serve(lambda talking: talking.recv(1))
     with pytest.raises(lab.way.http.ReadTimeout, match=r".*") as refused:
-        lab.way.call(lab.policy, backend.url, timeout=0.1)
+        lab.way.call(lab.policy, backend.url, timeout=1)
     assert not isinstance(refused.value, OutboundRefused)
     assert lab.events() == []
 
@@ -289,19 +289,19 @@ def test_an_upload_nobody_reads_is_bounded(lab: Lab) -> None:
         started = time.monotonic()
         with pytest.raises(TotalTimeExceeded, match=r"0\.3 seconds"):
             client.post("/", content=(bytes(1_000_000) for _ in range(100)))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("http", [httpx, httpx2], ids=["httpx", "httpx2"])
 def test_a_slow_reader_does_not_stop_the_clock(http: Any, serve: Callable[..., Any], policy: OutboundPolicy) -> None:
     """The time runs while the caller works on the first part of the body."""
     backend = serve(drip_body)
-    brief = policy.limit(total_time=timedelta(seconds=0.2))
+    brief = policy.limit(total_time=timedelta(seconds=0.9))
     with brief.client(backend.url, http=http) as client, client.stream("GET", "/") as response:
         parts = response.iter_raw()
         assert next(parts) == b"x"
-        time.sleep(0.25)
-        with pytest.raises(TotalTimeExceeded, match=r"not over after 0\.2 seconds"):
+        time.sleep(1)
+        with pytest.raises(TotalTimeExceeded, match=r"not over after 0\.9 seconds"):
             list(parts)
 
 

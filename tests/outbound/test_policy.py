@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError, DependencyUnavailable
@@ -216,7 +216,7 @@ def test_fetch_fails_closed(answer: bytes, url: str | None, message: str, policy
     assert "s3cret" not in str(refused.value)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     head=st.sampled_from(
         [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nSet-Cookie: ", b"HTTP/1.1 302 F\r\nLocation: "]

@@ -397,7 +397,7 @@ def test_openssls_responder(tmp_path: Path, clients: DevelopmentCA, now: datetim
         found = [checked.code(one) for one in (good, revoked, unknown)]
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert found == ["good", "revoked 403", "revocation_unknown 403"]
 
 

@@ -148,7 +148,7 @@ def serving(app: Any, folder: Path) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=20)
         listener.close()
 
 
@@ -172,7 +172,7 @@ def running(name: str, text: str, folder: Path, app_port: int) -> Iterator[Proxy
     with log.open("wb") as said:
         process = subprocess.Popen(COMMANDS[name], cwd=folder, stdout=said, stderr=said, env=environment)
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

@@ -172,7 +172,7 @@ def _holes() -> FastAPI:
 
     @app.get("/slow")
     async def slow() -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(30)
 
     @app.get("/{shade:colour}")
     async def coloured(shade: str) -> None: ...
@@ -267,7 +267,7 @@ def told(authorities: Authorities, api: Policy) -> str:
     app = secure(_holes(), api(hosts=["api.example.com", "*.example.com"], default="allow"))
     with (
         rehearse(app, authorities=authorities) as rehearsal,
-        rehearsal.client(timeout=1.0) as client,
+        rehearsal.client(timeout=3.0) as client,
         pytest.raises(AssertionError, match="calls without credentials") as raised,
     ):
         drive(stack_of(app), client, values={})

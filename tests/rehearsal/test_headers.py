@@ -312,7 +312,7 @@ def test_requirements_are_known() -> None:
     assert all(requirement(one) for one in found.union(*_ONCE.values()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(

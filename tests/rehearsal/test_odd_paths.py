@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -18,11 +18,33 @@ def answer(origin: httpx.URL, authorities: Authorities, path: str) -> bytes:
     context = ssl.create_default_context(cafile=str(authorities.ca_file))
     request = f"GET {path} HTTP/1.1\r\nHost: {origin.netloc.decode()}\r\nConnection: close\r\n\r\n"
     with (
-        socket.create_connection(("127.0.0.1", origin.port or 443), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", origin.port or 443), timeout=30) as plain,
         context.wrap_socket(plain, server_hostname=origin.host) as connection,
     ):
         connection.sendall(request.encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.fixture(scope="module")
+def served(
+    authorities: Authorities, tokens: Tokens, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[httpx.URL, str]]:
+    """Where the app is, and the name of the folder it serves."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "private").mkdir()
+    (folder / "private" / "key").write_text("secret")
+    (folder / "open").write_text("open")
+    app = FastAPI(openapi_url=None)
+    app.mount("/files", StaticFiles(directory=folder))
+
+    @app.get("/admin")
+    async def admin() -> str:
+        return "secret"
+
+    marks = {"/files/private/": sensitive(scopes="files"), "/admin/": sensitive(scopes="admin")}
+    secure(app, SecurityPolicy.web(hosts=["api.example.com"], tokens=tokens, marks=marks))
+    with rehearse(app, authorities=authorities) as rehearsal:
+        yield httpx.URL(rehearsal.url), folder.name
 
 
 @pytest.mark.parametrize(
@@ -46,21 +68,9 @@ def answer(origin: httpx.URL, authorities: Authorities, path: str) -> bytes:
         pytest.param("/admin%0a%0a", b"404", id="two of them are another page"),
     ],
 )
-def test_a_marked_folder(path: str, status: bytes, authorities: Authorities, tokens: Tokens, tmp_path: Path) -> None:
+def test_a_marked_folder(path: str, status: bytes, authorities: Authorities, served: tuple[httpx.URL, str]) -> None:
     """v5.0.0-8.2.1: no spelling of a path leads past the mark of its prefix."""
-    (tmp_path / "private").mkdir()
-    (tmp_path / "private" / "key").write_text("secret")
-    (tmp_path / "open").write_text("open")
-    app = FastAPI(openapi_url=None)
-    app.mount("/files", StaticFiles(directory=tmp_path))
-
-    @app.get("/admin")
-    async def admin() -> str:
-        return "secret"
-
-    marks = {"/files/private/": sensitive(scopes="files"), "/admin/": sensitive(scopes="admin")}
-    secure(app, SecurityPolicy.web(hosts=["api.example.com"], tokens=tokens, marks=marks))
-    with rehearse(app, authorities=authorities) as rehearsal:
-        came = answer(httpx.URL(rehearsal.url), authorities, path.format(folder=tmp_path.name))
+    origin, folder = served
+    came = answer(origin, authorities, path.format(folder=folder))
     assert came.split(b" ")[1] == status
     assert b"secret" not in came

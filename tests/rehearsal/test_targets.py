@@ -48,7 +48,7 @@ def test_unknown_convertor() -> None:
         filled("/{moment:never}", {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(["str", "int", "float", "uuid", "path"]), min_size=1, max_size=4))
 def test_filled_paths_match_their_route(kinds: list[str]) -> None:
     """Whatever convertors a path has, Starlette's own router matches what comes out."""

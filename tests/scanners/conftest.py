@@ -85,7 +85,7 @@ def serving(folder: Path, pair: str, *options: str) -> Iterator[int]:
 
 def port_in(log: Path, process: subprocess.Popen[bytes]) -> int:
     """Wait for the event of the start, and return the port it names."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         text = log.read_text()
         if started := [line for line in text.splitlines(keepends=True) if "sys_startup" in line and "\n" in line]:

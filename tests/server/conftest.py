@@ -64,7 +64,7 @@ class Served:
         return context
 
     def client(self, **settings: Any) -> httpx.Client:
-        return httpx.Client(verify=self.context(**settings), base_url=self.url, trust_env=False)
+        return httpx.Client(verify=self.context(**settings), base_url=self.url, trust_env=False, timeout=30)
 
 
 Serving = Callable[..., AbstractContextManager[Served]]
@@ -107,7 +107,7 @@ def serving(pki: Path) -> Serving:
                 yield served
             finally:
                 server.should_exit = True
-                thread.join(timeout=10)
+                thread.join(timeout=20)
                 assert not thread.is_alive()
 
     return serve
@@ -190,7 +190,7 @@ class Reloading:
     reloader: Reloader
 
     def connect(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         return context.wrap_socket(raw, server_hostname="localhost", session=session)
 
     def settle(self) -> None:
@@ -227,7 +227,7 @@ def reloading() -> Callable[..., AbstractContextManager[Reloading]]:
             finally:
                 reloader.stop()
                 server.should_exit = server.force_exit = True
-                thread.join(timeout=10)
+                thread.join(timeout=20)
                 assert not thread.is_alive()
 
     return serve
@@ -267,7 +267,7 @@ def guarding(pki: Path) -> Guarding:
                 yield server, listener.getsockname()[1]
             finally:
                 server.should_exit = True
-                thread.join(timeout=10)
+                thread.join(timeout=20)
                 assert not thread.is_alive()
 
     return serve

@@ -27,7 +27,7 @@ from asvs_middleware.server.policy import ServerPolicy
 
 LOOPS = ["asyncio", "uvloop"]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-SHORT = Deadlines(handshake=timedelta(seconds=0.3))
+SHORT = Deadlines(handshake=timedelta(seconds=1))
 
 
 async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -68,7 +68,7 @@ def client_context(pki: Path, *, client: Path | None = None, version: ssl.TLSVer
 def talk(port: int, context: ssl.SSLContext | None, data: bytes = GET, *, host: str = "127.0.0.1") -> bytes:
     """Send and return all that comes until the end, which must come."""
     with ExitStack() as opened:
-        connection = opened.enter_context(socket.create_connection((host, port), timeout=5))
+        connection = opened.enter_context(socket.create_connection((host, port), timeout=30))
         if context is not None:
             connection = opened.enter_context(context.wrap_socket(connection, server_hostname="localhost"))
         if data:
@@ -79,7 +79,7 @@ def talk(port: int, context: ssl.SSLContext | None, data: bytes = GET, *, host: 
         return answer
 
 
-def until(found: Callable[[], Any], seconds: float = 2) -> Any:
+def until(found: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait for what another thread does."""
     end = time.monotonic() + seconds
     while not (value := found()) and time.monotonic() < end:
@@ -149,7 +149,7 @@ def test_silence(served: int, events: Any) -> None:
     """Who says nothing is cut off at the deadline, with one event."""
     begun = time.monotonic()
     assert talk(served, None, b"") == b""
-    assert 0.25 < time.monotonic() - begun < 2
+    assert 0.9 < time.monotonic() - begun < 8
     assert until(events)[0]["code"] == "timed_out"
 
 
@@ -389,7 +389,7 @@ async def _accept_fails(fault: int) -> None:
         )
         acceptor.start()
         with socket.create_connection(listener.getsockname()):
-            await asyncio.wait_for(served.wait(), 5)
+            await asyncio.wait_for(served.wait(), 30)
             listener.faults = [errno.EMFILE] * 3
             listener.close() if fault == errno.ECONNABORTED else None
         acceptor.close()
@@ -432,7 +432,7 @@ def test_the_end_breaks_off_handshakes(guarding: Any, loop: str) -> None:
             assert until(lambda: guard.door.total)
             begun = time.monotonic()
             server.should_exit = True
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
         assert guard.door.total == 0
 
 

@@ -100,6 +100,17 @@ def test_a_done_handshake_makes_room() -> None:
     assert isinstance(door.enter("192.0.2.1"), Place)
 
 
+def test_a_place_is_given_back_once() -> None:
+    """However often it is said that a connection is gone, nobody else's place goes with it."""
+    door = Door(Admission())
+    gone, stays = door.enter("192.0.2.1"), door.enter("192.0.2.1")
+    assert isinstance(gone, Place)
+    assert isinstance(stays, Place)
+    gone.release()
+    gone.release()
+    assert (door.total, dict(door.connections), dict(door.handshakes)) == (1, {"192.0.2.1": 1}, {"192.0.2.1": 1})
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "unix"]), st.integers(0, 3)), max_size=40

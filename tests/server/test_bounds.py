@@ -49,7 +49,7 @@ def serving(pki: Path, folder: Path, *options: str) -> Iterator[tuple[int, Path]
     command += ["--log-format", "json", *options]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, cwd=folder, stderr=log) as process:
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 30
             while not (folder / "ready").exists():
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < until
@@ -62,7 +62,7 @@ def serving(pki: Path, folder: Path, *options: str) -> Iterator[tuple[int, Path]
 
 def codes(log: Path, event: str, count: int) -> list[str]:
     """Return the codes of so many events of that name; they are written a moment after the client was answered."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while True:
         lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
         found = [line["code"] for line in lines if line["event"] == event]
@@ -77,7 +77,7 @@ def said(port: int, pki: Path, request: bytes) -> bytes:
     context = ssl.create_default_context(cafile=pki / "ca.pem")
     answer = b""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as connection,
     ):
         connection.sendall(request)
@@ -96,7 +96,7 @@ def test_networks(pki: Path, tmp_path: Path) -> None:
 
 def test_deadlines_and_sizes(pki: Path, tmp_path: Path) -> None:
     """Half a head is answered when its time is over; a head above its size, its fields or its target at once."""
-    options = ["--head-deadline", "0.4", "--head-size", "2048", "--head-fields", "10", "--target-size", "255"]
+    options = ["--head-deadline", "1", "--head-size", "2048", "--head-fields", "10", "--target-size", "255"]
     head = b"GET /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s"
     with serving(pki, tmp_path, *options) as (port, log):
         assert said(port, pki, head % (b"", b"\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -110,7 +110,7 @@ def test_deadlines_and_sizes(pki: Path, tmp_path: Path) -> None:
 def test_connections(pki: Path, tmp_path: Path) -> None:
     """One more than --connections-per-address is refused; another process is not needed to see it."""
     with serving(pki, tmp_path, "--connections-per-address", "2") as (port, log):
-        held = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(2)]
+        held = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(2)]
         time.sleep(0.2)
         with pytest.raises((ssl.SSLError, ConnectionError), match=r"(?i)alert|reset"):
             said(port, pki, b"")

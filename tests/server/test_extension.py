@@ -100,8 +100,10 @@ def test_the_chain_reaches_the_caller(http: str, loop: str, serving: Any, pki: P
         ]
         with served.client() as client:
             assert client.get("/who").json()["type"].endswith("client_certificate_missing")
-        with connect(f"wss://localhost:{served.port}/ws", ssl=served.context(client=True), open_timeout=5) as websocket:
-            assert websocket.recv(timeout=5) == "2"
+        with connect(
+            f"wss://localhost:{served.port}/ws", ssl=served.context(client=True), open_timeout=30
+        ) as websocket:
+            assert websocket.recv(timeout=30) == "2"
 
 
 class WrapsReceive:
@@ -130,9 +132,9 @@ def test_websocket(serving: Any, pki: Path) -> None:
     """A WebSocket's scope has it too, beside the extensions of the server."""
     with (
         serving(TELLING, client_ca=pki / "clients-ca.pem") as served,
-        connect(f"wss://localhost:{served.port}/ws", ssl=served.context(client=True), open_timeout=5) as websocket,
+        connect(f"wss://localhost:{served.port}/ws", ssl=served.context(client=True), open_timeout=30) as websocket,
     ):
-        assert "BEGIN CERTIFICATE" in str(websocket.recv(timeout=5))
+        assert "BEGIN CERTIFICATE" in str(websocket.recv(timeout=30))
 
 
 class Connected:
@@ -242,6 +244,12 @@ def test_the_servers_own_certificate(pki: Path) -> None:
     assert written(scope, pki)["server_cert"] is None
     assert written(scope, pki, server_cert="PEM")["server_cert"] == "PEM"
     assert written(scope, pki, server_cert=lambda tls: tls.version())["server_cert"] == "TLSv1.3"
+
+
+@pytest.mark.parametrize("certificate", [b"", b"\x30\x00"], ids=["nothing", "an empty sequence"])
+def test_what_cannot_be_read_has_no_subject(certificate: bytes) -> None:
+    """It is refused where the chain is verified."""
+    assert subject_of(certificate) is None
 
 
 @given(st.binary(max_size=64))

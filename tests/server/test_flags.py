@@ -211,7 +211,7 @@ def test_the_command_refuses_with_the_reason(pki: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         cwd=pki,
     )
     assert done.returncode == 2

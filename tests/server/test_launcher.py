@@ -74,7 +74,7 @@ def served_rsa(serving: Any, rsa: dict[str, Path]) -> Iterator[Any]:
 
 def shake(served: Any, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Connect, ask for the page, and return the connection after the answer, when tickets would have come."""
-    raw = socket.create_connection(("localhost", served.port), timeout=5)
+    raw = socket.create_connection(("localhost", served.port), timeout=30)
     with context.wrap_socket(raw, server_hostname="localhost") as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b" 200 " in connection.recv(100)
@@ -96,7 +96,7 @@ def test_each_suite(suite: str, served: Any, served_rsa: Any, rsa: dict[str, Pat
     context = served.careless_context(V.TLSv1_2, suite)
     context.load_verify_locations(rsa["ca"])
     seen: list[Any] = []
-    raw = socket.create_connection(("localhost", (served_rsa if of_rsa else served).port), timeout=5)
+    raw = socket.create_connection(("localhost", (served_rsa if of_rsa else served).port), timeout=30)
     with context.wrap_socket(raw, server_hostname="localhost") as connection:
         seen.append(connection.cipher())
     assert seen[0][0] == suite
@@ -250,11 +250,11 @@ def test_idle_connections_do_not_hold_the_end_up(loop: str, serving: Any) -> Non
     with ExitStack() as clients:
         with serving(an_app(), settings={"loop": loop}) as served:
             clients.enter_context(served.client()).get("/")
-            raw = clients.enter_context(socket.create_connection(("localhost", served.plaintext_port), timeout=5))
+            raw = clients.enter_context(socket.create_connection(("localhost", served.plaintext_port), timeout=30))
             raw.sendall(b"GET / HT")
             time.sleep(0.05)
             begun = time.monotonic()
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
 
 
 def test_a_request_under_way_is_answered(serving: Any) -> None:
@@ -271,8 +271,8 @@ def test_a_request_under_way_is_answered(serving: Any) -> None:
     with ThreadPoolExecutor() as pool:
         with serving(app) as served:
             answer = pool.submit(httpx.get, served.url, verify=served.context(), trust_env=False)
-            asked.wait(timeout=5)
-        assert len(answer.result(timeout=5).text) == 1_000_000
+            assert asked.wait(timeout=30)
+        assert len(answer.result(timeout=30).text) == 1_000_000
 
 
 TAKES_ITS_TIME = """
@@ -303,10 +303,10 @@ def test_stalling_strangers_do_not_hold_the_end_up(loop: str, pki: Path, tmp_pat
     log = tmp_path / "log"
     with ExitStack() as strangers, log.open("wb") as output, subprocess.Popen(command, stderr=output) as process:
         strangers.callback(process.kill)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while True:
             try:
-                idle = socket.create_connection(("127.0.0.1", port), timeout=5)
+                idle = socket.create_connection(("127.0.0.1", port), timeout=30)
             except OSError:
                 assert process.poll() is None
                 assert time.monotonic() < deadline
@@ -318,13 +318,13 @@ def test_stalling_strangers_do_not_hold_the_end_up(loop: str, pki: Path, tmp_pat
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1",
             b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         ):
-            raw = socket.create_connection(("127.0.0.1", port), timeout=5)
+            raw = socket.create_connection(("127.0.0.1", port), timeout=30)
             strangers.enter_context(context.wrap_socket(raw, server_hostname="localhost")).sendall(begun)
         time.sleep(0.3)
         begun_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == -signal.SIGTERM
-        assert 1 < time.monotonic() - begun_at < 5
+        assert process.wait(timeout=20) == -signal.SIGTERM
+        assert 1 < time.monotonic() - begun_at < 15
     assert "timeout graceful shutdown exceeded" in log.read_text()
 
 
@@ -362,7 +362,7 @@ def test_no_secret_is_in_the_log(level: Any, http: str, ws: str, serving: Any, c
             assert client.get("/page?token=s3cret", headers=secret).status_code == 200
         assert httpx.get(f"{served.plaintext_url}/clear?token=s3cret", headers=secret, trust_env=False).is_error
         url = f"wss://localhost:{served.port}/feed?token=s3cret"
-        with connect(url, ssl=served.context(), additional_headers=secret, proxy=None) as socket_:
+        with connect(url, ssl=served.context(), additional_headers=secret, proxy=None, open_timeout=30) as socket_:
             socket_.send("s3cret")
             with pytest.raises(ConnectionClosed, match="1000"):
                 socket_.recv()

@@ -72,7 +72,7 @@ def test_a_socket_that_cannot_be_had() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(alphabet=st.characters(min_codepoint=0, max_codepoint=0xFFFF), min_size=1, max_size=8))
 def test_any_host_is_opened_or_refused(host: str) -> None:
     """Never another exception."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.errors import ConfigurationError
@@ -105,7 +105,7 @@ def test_an_include_that_is_missing(tmp_path: Path) -> None:
     assert "[mine]" in limited_to(GROUPS, before)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=200) | st.text("[]=.$:# \n\\'\"openssl_conf.include", max_size=80).map(str.encode))
 def test_whatever_stands_in_the_file(tmp_path: Path, content: bytes) -> None:
     """A text with our groups in it, or our error."""

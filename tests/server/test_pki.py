@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asvs_middleware.certificates import ClientCertificates, ClientCertificateVerifier, IdentityPattern
@@ -236,7 +236,6 @@ def test_one_name_for_many(now: datetime, tmp_path: Path) -> None:
         write_development_pki(tmp_path, "localhost", at=now)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_name(name: str) -> None:
     """Any text is a name or is refused."""

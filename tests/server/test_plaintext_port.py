@@ -204,7 +204,7 @@ def test_websocket(http: str, ws: str, recorder: Recorder, serving: Any, caplog:
     """v5.0.0-4.4.1: `ws://` is refused at the handshake, also where the server knows no WebSockets."""
     with (
         serving(recorder.secured("mixed"), settings={"http": http, "ws": ws}) as served,
-        socket.create_connection(("localhost", served.plaintext_port), timeout=5) as raw,
+        socket.create_connection(("localhost", served.plaintext_port), timeout=30) as raw,
     ):
         raw.sendall(HANDSHAKE)
         answer = b"".join(iter(lambda: raw.recv(1000), b""))
@@ -236,7 +236,7 @@ def test_tls_only(recorder: Recorder, serving: Any) -> None:
     """Without redirect_port there is no plaintext port, and plaintext on the TLS port reaches no app."""
     with serving(recorder.secured("web"), plaintext=False) as served:
         assert served.plaintext_port is None
-        with socket.create_connection(("localhost", served.port), timeout=5) as raw:
+        with socket.create_connection(("localhost", served.port), timeout=30) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
     assert recorder.reached == []

@@ -77,7 +77,7 @@ def call(port: int, http: str, pki: Path, *, client: bool) -> list[tuple[int, An
     """Ask twice on one connection; return statuses and bodies."""
     alpn = "h2" if http.endswith("HTTP/2") else "http/1.1"
     with (
-        socket.create_connection(("localhost", port), timeout=5) as raw,
+        socket.create_connection(("localhost", port), timeout=30) as raw,
         context(pki, client=client, alpn=alpn).wrap_socket(raw, server_hostname="localhost") as connection,
     ):
         assert connection.selected_alpn_protocol() in {alpn, None}  # uvicorn alone does not name HTTP/1.1.
@@ -160,9 +160,9 @@ def test_websocket(http: str, ws: str, loop: str, serving: Any, pki: Path) -> No
     with (
         deprecated(ws),
         serving(secured(pki), client_ca=pki / "clients-ca.pem", settings=settings) as served,
-        connect(f"wss://localhost:{served.port}/ws", ssl=context(pki, client=True), open_timeout=5) as websocket,
+        connect(f"wss://localhost:{served.port}/ws", ssl=context(pki, client=True), open_timeout=30) as websocket,
     ):
-        assert name_of(json.loads(websocket.recv(timeout=5))) == (2, EXTENSION)
+        assert name_of(json.loads(websocket.recv(timeout=30))) == (2, EXTENSION)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def plain_uvicorn(app: ASGIApp, pki: Path, **settings: Any) -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(timeout=10)
+            thread.join(timeout=20)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -206,9 +206,9 @@ def test_plain_uvicorn_websocket(ws: str, pki: Path) -> None:
     with (
         deprecated(ws),
         plain_uvicorn(secured(pki), pki, ws=ws) as port,
-        connect(f"wss://localhost:{port}/ws", ssl=context(pki, client=True), open_timeout=5) as websocket,
+        connect(f"wss://localhost:{port}/ws", ssl=context(pki, client=True), open_timeout=30) as websocket,
     ):
-        assert name_of(json.loads(websocket.recv(timeout=5))) == (2, None)
+        assert name_of(json.loads(websocket.recv(timeout=30))) == (2, None)
 
 
 APP = """
@@ -248,7 +248,7 @@ def test_uvicorn_command(tmp_path: Path, pki: Path) -> None:
 
 def eventually(attempt: Callable[[], Any]) -> Any:
     """Try until the server is up."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 30
     while True:
         try:
             return attempt()

@@ -63,7 +63,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
     address = str(tmp_path / "notify") if request.param == "a path" else f"@asvs-test-{tmp_path.name}-{id(request)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
-        listener.settimeout(5)
+        listener.settimeout(30)
         yield address, listener
 
 
@@ -124,7 +124,7 @@ def test_the_probe(pki: Path) -> None:
         server = server_for(app, policy, listeners)
         thread = threading.Thread(target=server.run, args=(listeners.tls,))
         thread.start()
-        with httpx.Client(base_url=url, trust_env=False, timeout=5) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
             while not server.started:
                 time.sleep(0.01)
             up = client.get("/ready")
@@ -135,11 +135,11 @@ def test_the_probe(pki: Path) -> None:
             assert client.get("/ready/").status_code == 403
             server.should_exit = True
             seen = set[Any]()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while 503 not in seen and time.monotonic() < deadline:
                 seen.add(client.get("/ready").status_code)
             assert 503 in seen
-        thread.join(10)
+        thread.join(20)
         assert not thread.is_alive()
 
 
@@ -164,7 +164,7 @@ def test_a_drain_ends_with_a_second_signal(plaintext: int | None, pki: Path) -> 
         time.sleep(0.3)
         assert thread.is_alive()
         server.handle_exit(15, None)
-        thread.join(5)
+        thread.join(20)
         assert not thread.is_alive()
     server._captured_signals.clear()
 

@@ -54,7 +54,7 @@ class Program:
 
     def ask(self, path: str, client: str | None = None) -> tuple[int, str, str]:
         """Return status, body and who issued the server's certificate, over a new connection."""
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         with self.folder.context(client).wrap_socket(raw, server_hostname="localhost") as connection:
             request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             connection.sendall(request.encode())
@@ -67,7 +67,7 @@ class Program:
 
     def is_taken(self, context: ssl.SSLContext) -> bool:
         """Tell whether a handshake with this context comes to an end."""
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         try:
             context.wrap_socket(raw, server_hostname="localhost").close()
         except (ssl.SSLError, ConnectionError):
@@ -102,7 +102,7 @@ def program(folder: Any, *options: str, app: str = "reloaded_app:app") -> Iterat
             process.wait(20)
 
 
-def until(true: Callable[[], Any], seconds: float = 20) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait for it."""
     deadline = time.monotonic() + seconds
     while not (found := true()):

@@ -48,7 +48,7 @@ def served(loop: str, pki: Path, folder: Path, *, http2: bool = False) -> Iterat
     ]
     with (folder / "log").open("wb") as output, subprocess.Popen(command, stderr=output) as process:
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 30
             while not ready.exists():
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < until
@@ -64,7 +64,7 @@ def asking(port: int, pki: Path, size: int) -> Iterator[tuple[ssl.SSLSocket, byt
     context = ssl.create_default_context(cafile=pki / "ca.pem")
     with socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        raw.settimeout(10)
+        raw.settimeout(30)
         raw.connect(("127.0.0.1", port))
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as connection:
             connection.sendall(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % size)
@@ -86,7 +86,7 @@ def test_a_slow_download_is_whole(loop: str, pki: Path, tmp_path: Path) -> None:
         time.sleep(2.5)  # Longer than a client has to say goodbye.
         for size, connection, begun in asked:
             assert size == len(begun) + read_all(connection), f"of {size} bytes"
-        assert process.wait(timeout=10) == -signal.SIGTERM
+        assert process.wait(timeout=20) == -signal.SIGTERM
 
 
 def read_all(connection: ssl.SSLSocket) -> int:
@@ -106,7 +106,7 @@ def test_what_a_window_keeps_back_is_sent(loop: str, pki: Path, tmp_path: Path) 
     came, ended, stopped = 0, False, False
     with (
         served(loop, pki, tmp_path, http2=True) as (process, port),
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as connection,
     ):
         speaker = zttp.Connection(zttp.CLIENT, protocol=zttp.HTTP2)
@@ -124,4 +124,4 @@ def test_what_a_window_keeps_back_is_sent(loop: str, pki: Path, tmp_path: Path) 
                 time.sleep(2.5)
             connection.sendall(speaker.data_to_send())
         assert (came, ended) == (1_000_000, True)
-        assert process.wait(timeout=10) == -signal.SIGTERM
+        assert process.wait(timeout=20) == -signal.SIGTERM

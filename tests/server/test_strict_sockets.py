@@ -123,7 +123,7 @@ class Target:
         self.caplog.clear()
         self.app.paths.clear()
         with (
-            socket.create_connection(("localhost", self.served.port), timeout=5) as raw,
+            socket.create_connection(("localhost", self.served.port), timeout=30) as raw,
             self.context.wrap_socket(raw, server_hostname="localhost") as connection,
         ):
             for part in parts:
@@ -281,7 +281,7 @@ def test_a_flood_of_malformed_requests(serving: Any, caplog: pytest.LogCaptureFi
         caplog.clear()
         for _ in range(Budget().each + 5):
             with (
-                socket.create_connection(("localhost", served.port), timeout=5) as raw,
+                socket.create_connection(("localhost", served.port), timeout=30) as raw,
                 served.context().wrap_socket(raw, server_hostname="localhost") as connection,
             ):
                 connection.sendall(head(host=b""))

@@ -52,7 +52,7 @@ def served(app: Any, policy: ServerPolicy) -> Iterator[httpx.Client]:
                 yield client
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(20)
             assert not thread.is_alive()
 
 

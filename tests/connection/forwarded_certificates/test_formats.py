@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asvs_middleware.connection.forwarded_certificates import FORMATS, ForwardedCertificates, ForwardedFields
@@ -357,7 +357,7 @@ TEXTS = st.one_of(
 
 
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_any_bytes(form: str, data: st.DataObject, chain: Chain, write: Write, pairs: Pairs) -> None:
     """Whatever comes in: a chain of bytes or one of the refusals, never another exception."""
     fields = pairs(write(form, chain))

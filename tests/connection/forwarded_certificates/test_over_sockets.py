@@ -123,7 +123,7 @@ def ask(pki: PKI) -> Iterator[Ask]:
     for client in clients.values():
         client.close()
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=20)
     listener.close()
 
 
