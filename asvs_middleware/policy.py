@@ -11,7 +11,7 @@ from .access import Documentation, Marking, PrefixMarks
 from .certificates import ClientCertificates, PeerCertificate
 from .connection import AllowedPeers, ForwardedCertificates, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
-from .evidence import Assumed, Explanation, explained
+from .evidence import Assumed, Assumptions, Explanation, explained
 from .headers import HeaderSet, HeadersPolicy, HSTSPolicy, Reports, header_set, reports_of
 from .headers.presets import of_kind
 from .middleware import (
@@ -216,35 +216,21 @@ class SecurityPolicy:
         # Browsers put cookies and client certificates on a request by themselves, access tokens never.
         return self.preset != "api" or self.client_certificates is not None
 
-    def explain(
-        self,
-        path: str,
-        method: str = "GET",
-        *,
-        content_type: str | None = None,
-        sent: Sequence[tuple[str, str]] = (),
-        status: int = 200,
-        nonce: bool = False,
-    ) -> Explanation:
-        """Return the headers of a path over TLS, who set each, which requirements they meet, and what is asked there.
+    def explain(self, path: str, method: str = "GET", **assumed: Unpack[Assumptions]) -> Explanation:
+        """Return the headers of a path, who set each, which requirements they meet, and what is asked there.
 
         A policy knows prefixes and no routes: `asvs_middleware.rehearsal.explain(app, path)` adds those of an app.
 
         Args:
             path: such as `/orders/1`, decoded.
-            method: the request method.
-            content_type: what is assumed of the response: HTML, and JSON where the preset is `api`.
-            sent: other fields that an endpoint sets itself.
-            status: of the response.
-            nonce: whether the page asks for a nonce.
+            method: the request method; `WEBSOCKET` is a handshake.
+            assumed: of the response `status`, `content_type`, other fields the endpoint sets (`sent`) and whether the
+                page asks for a `nonce`; of the request `host` and `scheme`.
 
         Raises:
             ConfigurationError: an argument could be in no request or response, or the headers cannot be sent.
         """
-        return explained(
-            self,
-            Assumed(path=path, method=method, status=status, content_type=content_type, sent=sent, nonce=nonce),
-        )
+        return explained(self, Assumed(path=path, method=method, **assumed))
 
     def _check_forwarding(self, forwarded: ForwardedCertificates) -> None:
         if self.client_certificates is None:

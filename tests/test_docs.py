@@ -39,6 +39,7 @@ import asvs_middleware
 from asvs_middleware import certificates, connection, errors, headers, middleware, outbound
 from asvs_middleware.asvs import requirements
 from asvs_middleware.cli import main as command
+from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.outbound import errors as outbound_errors
 from asvs_middleware.server import ServerPolicy
 from asvs_middleware.server.accept.limits import Admission
@@ -475,6 +476,51 @@ def test_arguments_are_listed(policy: Callable[..., Any]) -> None:
         given = names(row[1])
         listed[names(row[0])[0]] = eval(given[0], _known()) if given else row[1]
     assert listed == expected
+
+
+_GIVEN: dict[Callable[..., Any], dict[str, Any]] = {
+    asvs_middleware.Tokens: {"issuer": "https://idp.example.com", "audience": "https://api.example.com"},
+    ServerPolicy: {"certfile": "server.pem", "keyfile": "server.key"},
+    connection.TrustedProxies: {"networks": ["10.0.0.0/8"]},
+    outbound.OutboundPolicy: {"trust": None},
+    asvs_middleware.TLSOnlyMiddleware: {"app": None, "hosts": ["api.example.com"]},
+}
+"""What has to be given to ask about a number."""
+
+_NOT_ASKED = {("ServerPolicy", "uds_mode"), ("ClientCertificates", "max_chain_depth"), ("PeerRanges", "every")}
+"""Numbers that are no quantity, or that need files to be asked about."""
+
+
+def _ranges() -> Iterator[Any]:
+    for policy in POLICIES:
+        hints = {one.name: str(one.annotation) for one in inspect.signature(policy).parameters.values()}
+        for row in table(POLICIES_PAGE, f"`{policy.__name__}`"):
+            name = names(row[0])[0]
+            is_number = re.search(r"\b(int|float|timedelta)\b", hints[name]) and "Mapping" not in hints[name]
+            if is_number and (policy.__name__, name) not in _NOT_ASKED:
+                yield pytest.param(policy, name, row[2], id=f"{policy.__name__} {name}")
+
+
+@pytest.mark.parametrize(("policy", "name", "meaning"), [*_ranges()])
+def test_ranges_are_listed(policy: Callable[..., Any], name: str, meaning: str) -> None:
+    """Every number says from where to where it may go: the ends are taken, and what lies beyond is refused."""
+    found = re.search(r"[Ff]rom `([^`]+)` to `([^`]+)`|`([^`]+)` or more|[Aa]bove (0|zero)", meaning)
+    assert found, meaning
+    least, most = (eval(one, _known()) if one else None for one in (found[1] or found[3], found[2]))
+    if least is None:  # Above zero, and the least of what is above has no name.
+        least = 0 if policy is middleware.Limits else timedelta(0)
+        refused, taken = [least], []
+    else:
+        step = timedelta(microseconds=1) if isinstance(least, timedelta) else 1
+        taken, refused = [one for one in (least, most) if one is not None], [least - step]
+        refused += [] if most is None else [most + step]
+    if name == "reload_every":
+        taken.append(timedelta(0))
+    for one in taken:
+        assert policy(**{**_GIVEN.get(policy, {}), name: one})
+    for one in refused:
+        with pytest.raises(ConfigurationError, match=name):
+            policy(**{**_GIVEN.get(policy, {}), name: one})
 
 
 def _known() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from asvs_middleware import HeadersPolicy, SecurityPolicy, csp_nonce, public, secure, sensitive
+from asvs_middleware.asvs import requirement
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import CSP, ContentSecurityPolicy
 from asvs_middleware.middleware import (
@@ -28,6 +29,7 @@ from asvs_middleware.middleware import (
     headers,
 )
 from asvs_middleware.middleware.routes.places import pattern_of, places
+from asvs_middleware.rehearsal import explain
 
 pytestmark = pytest.mark.anyio
 open_to_all = public(reason="nothing secret here")
@@ -386,18 +388,35 @@ def waiver(*numbers: str) -> list[Any]:
     return [dangerously_below_level(f"v5.0.0-{number}", reason="an old widget needs it") for number in numbers]
 
 
+def successors(number: str) -> set[str]:
+    """Return an id of 5.0.0 and the one of 4.0.3 that it stands for."""
+    older = {"3.4.3": "14.4.3", "3.4.5": "14.4.6", "3.4.6": "14.4.7"}
+    return {f"v5.0.0-{number}", *(f"v4.0.3-{older[one]}" for one in (number,) if one in older)}
+
+
 @pytest.mark.parametrize(
     ("choices", "level", "message", "needed"),
     [
-        pytest.param({"csp": None}, 2, "level 2 asks for: v5.0.0-3.4.3, v5.0.0-3.4.6", "3.4.3 3.4.6", id="no policy"),
-        pytest.param({"csp": None}, 3, "v5.0.0-3.4.6, v5.0.0-3.4.7", "3.4.3 3.4.6 3.4.7", id="no policy at level 3"),
-        pytest.param({"referrer": None}, 2, "referrer=None.*v5.0.0-3.4.5", "3.4.5", id="no referrer policy"),
-        pytest.param({"referrer": "unsafe-url"}, 2, "v5.0.0-3.4.5 forbids", "3.4.5", id="a leaking referrer"),
-        pytest.param({"csp": CSP.replace(object_src=["'self'"])}, 2, "lacks object-src 'none'", "3.4.3", id="objects"),
-        pytest.param({"csp": CSP.append(script_src=["*"])}, 2, r"script-src holds \*", "3.4.3", id="any script"),
-        pytest.param({"csp": CSP.replace(frame_ancestors=None)}, 2, "lacks frame-ancestors", "3.4.6", id="frames"),
-        pytest.param({"csp": CSP.replace(frame_ancestors=["*"])}, 2, "lets any site frame", "3.4.6", id="any frame"),
-        pytest.param({"csp": ContentSecurityPolicy({})}, 2, "lacks object-src", "3.4.3 3.4.6", id="an empty policy"),
+        pytest.param({"csp": None}, 2, "level 2: absent .v5.0.0-3.4.3, .*v5.0.0-3.4.6", "3.4.3 3.4.6", id="no policy"),
+        pytest.param({"csp": None}, 3, "v5.0.0-3.4.6, .*v5.0.0-3.4.7", "3.4.3 3.4.6 3.4.7", id="no policy at level 3"),
+        pytest.param({"referrer": None}, 2, "The Referrer-Policy .*absent .v5.0.0", "3.4.5", id="no referrer policy"),
+        pytest.param({"referrer": "unsafe-url"}, 2, "unsafe-url .v5.0.0-3.4.5", "3.4.5", id="a leaking referrer"),
+        pytest.param({"csp": CSP.replace(object_src=["'self'"])}, 2, "object-src 'self'", "3.4.3", id="objects"),
+        pytest.param({"csp": CSP.append(script_src=["*"])}, 2, r"scripts from 'self' .*\*", "3.4.3", id="any script"),
+        pytest.param({"csp": CSP.replace(frame_ancestors=None)}, 2, "no frame-ancestors", "3.4.6", id="frames"),
+        pytest.param({"csp": CSP.replace(frame_ancestors=["*"])}, 2, r"frame-ancestors \*", "3.4.6", id="any frame"),
+        pytest.param({"csp": ContentSecurityPolicy({})}, 2, "absent", "3.4.3 3.4.6", id="an empty policy"),
+        *(
+            pytest.param({"csp": change(script_src=sources)}, 3, "by 'unsafe-eval'", "3.4.3", id=f"eval, {how}")
+            for how, change, sources in (
+                ("added", CSP.append, ["'unsafe-eval'"]),
+                ("in place of all", CSP.replace, ["'nonce'", "'strict-dynamic'", "'unsafe-eval'"]),
+            )
+        ),
+        pytest.param({"csp": None, "preset": "web"}, 1, "absent .v4.0.3-14.4.3.", "3.4.3", id="no policy at level 1"),
+        pytest.param({"csp": None, "preset": "api"}, 1, "v4.0.3-14.4.7", "3.4.3 3.4.6", id="nor X-Frame-Options"),
+        pytest.param({"referrer": "unsafe-url"}, 1, "v4.0.3-14.4.6", "3.4.5", id="a leaking referrer at level 1"),
+        pytest.param({"referrer": None}, 1, "absent .v4.0.3-14.4.6.", "3.4.5", id="no referrer policy at level 1"),
         pytest.param({"coop": "unsafe-none"}, 3, "v5.0.0-3.4.8", "3.4.8", id="no opener policy at level 3"),
         pytest.param({"corp": "cross-origin"}, 3, "v5.0.0-3.5.8", "3.5.8", id="everybody loads it at level 3"),
     ],
@@ -420,6 +439,12 @@ async def test_below_the_level(choices: Any, level: Any, message: str, needed: s
     for one in ids:
         with pytest.raises(ConfigurationError, match=f"The headers of /one cannot be sent.*v5.0.0-{one}"):
             await started(*waiver(*others - {one}))
+    app = secure(
+        Starlette(routes=[Route("/one", endpoint(waiver=waiver(*ids), **choices))]), policy(preset="web", level=level)
+    )
+    for nonce in (False, True):  # What had to be waived is what explain() finds missed, and nothing else.
+        missed = {id_ for one in explain(app, "/one", nonce=nonce).missed for id_ in one.requirements}
+        assert missed == {id_ for group in map(successors, ids) for id_ in group if requirement(id_).level <= level}
 
 
 async def test_a_waiver_for_what_is_below(drive: Any) -> None:

@@ -7,7 +7,7 @@ from .decorators import public, sensitive
 from .documentation import Documentation, place_documentation
 from .enforce import backstop, before_body, before_start, nothing_to_guard
 from .guard import Guard
-from .lookup import entry_at
+from .lookup import Answering, answering
 from .marks import Marking, Public, Sensitive
 from .matrix import needs_of, rendered, set_by
 from .openapi import described, publish
@@ -16,6 +16,7 @@ from .routes import RouteEntry, applications, covered_applications, walk
 from .watch import Rule, watch
 
 __all__ = [
+    "Answering",
     "Cover",
     "Documentation",
     "Guard",
@@ -26,6 +27,7 @@ __all__ = [
     "Rule",
     "Sensitive",
     "VerifiedCaller",
+    "answering",
     "applications",
     "backstop",
     "before_body",
@@ -33,7 +35,6 @@ __all__ = [
     "by_path",
     "covered_applications",
     "described",
-    "entry_at",
     "judged",
     "needs_of",
     "nothing_to_guard",

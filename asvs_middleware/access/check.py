@@ -10,9 +10,10 @@ from typing import Final
 from ..errors import ConfigurationError
 from .covers import contradiction
 from .enforce import name_of
-from .lookup import BELOW, answered, pattern
+from .lookup import answered, pattern
 from .marks import Place, Public, Sensitive
 from .prefixes import ANY, PrefixMarks, Waived
+from .reach import BELOW
 from .routes import OWN_POLICY, RouteEntry
 
 _SHOWN: Final = 10

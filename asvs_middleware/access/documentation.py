@@ -24,6 +24,9 @@ from .marks import mark_of
 Documentation = Literal["off", "public", "sensitive"]
 Page = Callable[[Request], Awaitable[Response]]
 
+SENDS: Final = "__asvs_sends__"
+"""The attribute a page of ours keeps the fields under that it sends itself: a function of its nonce."""
+
 _TAG: Final = re.compile(rb"<(script|style|link)(?=[\s>])", re.IGNORECASE)
 _ASSETS: Final = {
     "swagger-ui-bundle.js": re.compile(rb"https://[^\"']+/swagger-ui-bundle\.js"),
@@ -50,7 +53,8 @@ def place_documentation(app: Any, *, docs: Documentation, by_certificate: bool, 
             continue
         mark = sensitive(client_certificate=by_certificate) if docs == "sensitive" else public(reason=_REASON)
         is_page = route.path != app.openapi_url
-        endpoint = _page(route.endpoint, f"{route.path}/assets", reports) if is_page else route.endpoint
+        redoc = route.path == app.redoc_url
+        endpoint = _page(route.endpoint, f"{route.path}/assets", reports, redoc=redoc) if is_page else route.endpoint
         guarded = [Route(route.path, mark(endpoint), include_in_schema=False, name=route.name)]
         if is_page and _folder() is not None:
             guarded.append(Route(f"{route.path}/assets/{{name}}", mark(_asset_endpoint()), include_in_schema=False))
@@ -70,7 +74,14 @@ def _documentation_routes(app: Any) -> Iterator[tuple[int, Route]]:
             yield index, route
 
 
-def _page(original: Page, assets: str, reports: Reports | None) -> Page:
+def _page(original: Page, assets: str, reports: Reports | None, *, redoc: bool) -> Page:
+    policy = _policy(redoc=redoc)
+    pieces = render_around_nonce(policy if reports is None else reported(policy, reports))
+
+    def sends(nonce: str) -> list[tuple[bytes, bytes]]:
+        sent = nonce.join(pieces).encode("ascii")
+        return [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", sent)]
+
     async def documentation(request: Request) -> Response:
         root = str(request.scope.get("root_path", "")).rstrip("/")
         if not _PLAIN.fullmatch(root):  # It goes into the page, and below Mount("/{name}") the caller writes it.
@@ -79,10 +90,9 @@ def _page(original: Page, assets: str, reports: Reports | None) -> Page:
         exchange = exchange_of(request.scope)
         nonce = exchange.make_nonce() if exchange is not None else ""
         body = _prepared(bytes(response.body), nonce=nonce, assets=f"{root}{assets}")
-        policy = _policy(redoc=b"<redoc" in body)
-        sent = policy if reports is None else reported(policy, reports)
-        return HTMLResponse(body, headers={"content-security-policy": nonce.join(render_around_nonce(sent))})
+        return HTMLResponse(body, headers={"content-security-policy": nonce.join(pieces)})
 
+    setattr(documentation, SENDS, sends)
     return documentation
 
 

@@ -1,49 +1,71 @@
-"""Which route answers a path, and what is asked for there: as far as the paths of the routes say. v5.0.0-8.2.1.
+"""Which route answers a request, and what is asked for there. v5.0.0-8.2.1.
 
-The routes are those of the start-up check, so that nothing is told that it did not judge. Not known here: what a
-middleware of the app makes of a path, and the host a `Host` route asks for.
+The way is the router's own (reach.py), and the routes are those of the start-up check, so that nothing is told that it
+did not judge.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from starlette.convertors import CONVERTOR_TYPES
+from starlette.types import Scope
 
-from .covers import MOUNT, PREFIX, Cover
+from .covers import PREFIX
+from .marks import Sensitive
 from .prefixes import ANY, WEBSOCKET, PrefixMarks, as_a_file, climbs
+from .reach import BELOW, NO_METHOD, Reached, reached
 from .routes import RouteEntry
-
-BELOW: Final = "/*"
-"""The end of the path of an app: all that is below it."""
 
 _PARAMETER: Final = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::([a-zA-Z_][a-zA-Z0-9_]*))?}")
 
 
-def entry_at(entries: Sequence[RouteEntry], prefixes: PrefixMarks, path: str, method: str) -> RouteEntry:
-    """Return the route that answers a request, with the marks that hold at this very path.
+class Answering(NamedTuple):
+    """What answers a request.
 
-    Where no route has the method, it is the one whose router says so (405), without the mark of an endpoint that does
-    not run. Where none has the path, it is one without an endpoint: what the prefixes and mounts round the path ask.
+    Attributes:
+        entry: the route, with the marks that hold at this very path. Where no route has the method, it is the one
+            whose router says so, without the mark of an endpoint that does not run; where none has the path, it is one
+            without an endpoint: what the prefixes, mounts and routers on the way ask.
+        mount: the mount it lies in, in the same way; None without one.
+        status: what the router answers itself; None where an endpoint or an app does, or where no app is known.
+        app: the application that words such an answer; None without one.
+    """
+
+    entry: RouteEntry
+    mount: RouteEntry | None
+    status: int | None
+    app: Any
+
+
+def answering(app: Any, entries: Sequence[RouteEntry], prefixes: PrefixMarks, scope: Scope) -> Answering:
+    """Return what answers a request.
 
     Args:
+        app: whose routes they are; None where nothing but the prefixes is known.
         entries: the routes, as the start-up check judged them.
         prefixes: the marks of path prefixes.
-        path: decoded, as the app's routes see it.
-        method: in capitals.
+        scope: of the request, its path decoded, as the app's routes see it.
     """
-    handshake = method == WEBSOCKET
-    here = [one for one in entries if _speaks(one, handshake=handshake) and pattern(one.path).fullmatch(path)]
-    found = next((one for one in here if answers(one, method)), None)
+    at = Reached() if app is None else reached(app, scope)
+    path, method = scope["path"], scope.get("method", WEBSOCKET)
+    here = [one for one in entries if at.route is not None and one.route is at.route and one.path == at.path]
+    found = None if at.status is not None else next((one for one in here if answers(one, method)), None)
+    status = at.status
     if found is None and here:
-        found = replace(here[0], own=None)
-    if found is None:
-        found = RouteEntry(path, (method,), None, None, _mounts(entries, path), "", None)
+        own = here[0].own if at.asks_own and isinstance(here[0].own, Sensitive) else None
+        found, status = replace(here[0], own=own), NO_METHOD
+    elif found is None:
+        found = RouteEntry(path, (method,), None, None, at.covers, "", None)
+    elif lacks(found, method):
+        status = NO_METHOD
     anywhere = prefixes.proved if climbs(path) else ()
     by_path = dict.fromkeys((*prefixes.covers(path), *prefixes.covers(as_a_file(path)), *anywhere))
-    return replace(found, covers=(*by_path, *(one for one in found.covers if one.place != PREFIX)))
+    mount = None if at.mount is None else RouteEntry(f"{at.within}{BELOW}", (ANY,), None, None, (), "", at.mount)
+    covers = (*by_path, *(one for one in found.covers if one.place != PREFIX))
+    return Answering(replace(found, covers=covers), mount, status, at.app)
 
 
 @cache
@@ -69,16 +91,9 @@ def answered(one: RouteEntry) -> tuple[str, ...]:
     return (*one.methods, "HEAD") if by_class and one.methods == ("GET",) else one.methods
 
 
-def _speaks(one: RouteEntry, *, handshake: bool) -> bool:
-    return ANY in one.methods or (WEBSOCKET in one.methods) == handshake
-
-
-def _mounts(entries: Sequence[RouteEntry], path: str) -> tuple[Cover, ...]:
-    """Return the marks on the way to the innermost marked mount that takes the path over."""
-    found = [
-        one.covers[: number + 1]
-        for one in entries
-        for number, cover in enumerate(one.covers)
-        if cover.place == MOUNT and pattern(f"{cover.name.rstrip('/')}{BELOW}").fullmatch(path)
-    ]
-    return max(found, key=len, default=())
+def lacks(one: RouteEntry, method: str) -> bool:
+    """Whether the endpoint is a class that has no handler for the method, and says so itself."""
+    if not isinstance(one.endpoint, type) or method == WEBSOCKET:
+        return False
+    names = {method.lower(), *({"get"} if method == "HEAD" else ())}
+    return not any(hasattr(one.endpoint, name) for name in names)

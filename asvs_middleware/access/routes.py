@@ -1,17 +1,18 @@
 """Walk an app's routes and say of each what guards it; the start-up check refuses what nothing does.
 
 v5.0.0-8.2.1, v5.0.0-16.5.3. Walked: Starlette routes, Mounts and Hosts, FastAPI routes, included routers, frontends,
-and sub-applications. A kind of route that is not known is a problem, never passed over.
+and sub-applications, also inside a middleware that keeps them in `app`. A kind of route that is not known is a problem,
+never passed over.
 """
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
-from ..wrapped import with_routes
+from ..wrapped import layers, with_routes
 from .covers import MOUNT, Cover, asked
 from .decorators import DEPENDENCY, MarkedApp
 from .enforce import SECURED, name_of, opaque
@@ -65,33 +66,68 @@ def walk(app: Any, *, prefix: str = "", covers: Sequence[Cover] = ()) -> Iterato
         prefix: the path it is mounted under.
         covers: the marks round it, the outermost first.
     """
-    yield from _walk(app, prefix, tuple(covers), app)
+    yield from _walk(app, prefix, tuple(covers), app, ())
 
 
-def _walk(app: Any, prefix: str, covers: tuple[Cover, ...], through: Any) -> Iterator[RouteEntry]:
-    if isinstance(app, MarkedApp):
-        app, mark = app.app, app.__asvs_mark__
-        if opaque(app):
-            yield RouteEntry(f"{prefix}/*", ("*",), app, mark, covers, "", through)
-            return
-        covers = (*covers, Cover(MOUNT, prefix or "/", mark))
-    elif opaque(app):
-        own = mark_of(app)
-        yield RouteEntry(f"{prefix}/*", ("*",), app, own, covers, _order(app, own, "get"), through)
+class Inside(NamedTuple):
+    """What is in a mount, or in an app: past its middleware, and past the marks among that.
+
+    Attributes:
+        app: what routes, or has a policy of its own; where nothing does, what was mounted, less a mark on it.
+        routes: whether it routes.
+        own: the mark that stands for what does not route.
+        covers: the marks round it, the outermost first; those of routers among them.
+    """
+
+    app: Any
+    routes: bool
+    own: Mark | None
+    covers: tuple[Cover, ...]
+
+
+def inside(app: Any, path: str, within: Sequence[Any]) -> Inside:
+    """Return what is inside an app.
+
+    Args:
+        app: mounted, or the app itself.
+        path: where.
+        within: the apps it is mounted in. One of them again is no way down: the thing in `app` is not what it wraps.
+    """
+    covers: tuple[Cover, ...] = ()
+    for one in layers(app):
+        if isinstance(one, MarkedApp):
+            covers = (*covers, Cover(MOUNT, path or "/", one.__asvs_mark__))
+        elif not opaque(one) and not any(one is outer for outer in within):
+            return Inside(one, True, None, (*covers, *cover_of(one, path)))
+    found = app.app if isinstance(app, MarkedApp) else app
+    return Inside(found, False, covers[-1].mark if covers else mark_of(found), covers[:-1])
+
+
+def _walk(
+    app: Any, prefix: str, covers: tuple[Cover, ...], through: Any, within: tuple[Any, ...]
+) -> Iterator[RouteEntry]:
+    found = inside(app, prefix, within)
+    covers = (*covers, *found.covers)
+    if not found.routes:
+        above = "" if isinstance(app, MarkedApp) else _order(app, mark_of(app), "get")
+        problem = _hidden(app, through) or above
+        yield RouteEntry(f"{prefix}/*", ("*",), found.app, found.own, covers, problem, through)
         return
-    covers = (*covers, *cover_of(app, prefix))
-    for path, route, seen, around in _contexts(app.routes, prefix):
-        yield from _one(prefix + (path or ""), route, seen, (*covers, *around))
-    router = router_of(app)
+    if getattr(found.app, SECURED, False) and found.app is not through:
+        yield RouteEntry(f"{prefix}/*", ("*",), found.app, OWN_POLICY, covers, "", through)
+        return
+    for path, route, seen, around in contexts(found.app.routes, prefix):
+        yield from _one(prefix + (path or ""), route, seen, (*covers, *around), (*within, found.app))
+    router = router_of(found.app)
     if router is not None:
-        yield from _unlisted(router, prefix, covers)
+        yield from frontends(router, prefix, covers)
 
 
-def _one(path: str, route: Any, seen: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
+def _one(path: str, route: Any, seen: Any, covers: tuple[Cover, ...], within: tuple[Any, ...]) -> Iterator[RouteEntry]:
     if isinstance(route, Route | WebSocketRoute):
         yield from _endpoint(path, route, seen, covers)
     elif isinstance(route, Mount | Host):
-        yield from _mounted(path, route, covers)
+        yield from _walk(route.app, path, covers, route, within)
     else:
         yield _unknown(path, route, covers)
 
@@ -120,7 +156,7 @@ def covered_applications(app: Any) -> list[tuple[Any, bool]]:
         found[id(one)] = one, covered and found.get(id(one), (one, True))[1]
         waiting += [
             (route.app, covered or bool(around))
-            for _, route, _, around in _contexts(one.routes, "")
+            for _, route, _, around in contexts(one.routes, "")
             if isinstance(route, Mount | Host)
         ]
     return list(found.values())
@@ -134,7 +170,7 @@ def _inside(app: Any, covered: bool) -> tuple[Any, bool]:
     return one, covered or bool(cover_of(one, ""))
 
 
-def _contexts(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str | None, Any, Any, tuple[Cover, ...]]]:
+def contexts(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[str | None, Any, Any, tuple[Cover, ...]]]:
     """Yield (path, route, route as included, marks of the routers it was included with).
 
     FastAPI keeps included routers as one object and resolves them late.
@@ -167,7 +203,7 @@ def _prefix_of(included: Any) -> str:
     return str(getattr(getattr(included, "include_context", None), "prefix", ""))
 
 
-def _unlisted(router: Any, prefix: str, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
+def frontends(router: Any, prefix: str, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
     """Yield what is served past the lists of routes, as FastAPI's frontends are, by this router and those in it."""
     for group in unlisted(router):
         ask_first(group, covers)
@@ -182,7 +218,7 @@ def _unlisted(router: Any, prefix: str, covers: tuple[Cover, ...]) -> Iterator[R
     for route in router.routes:
         if hasattr(route, "original_router"):
             inner, below = route.original_router, prefix + _prefix_of(route)
-            yield from _unlisted(inner, below, (*covers, *cover_of(inner, below + str(getattr(inner, "prefix", "")))))
+            yield from frontends(inner, below, (*covers, *cover_of(inner, below + str(getattr(inner, "prefix", "")))))
 
 
 def _endpoint(path: str, route: Any, seen: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
@@ -202,17 +238,11 @@ def _endpoint(path: str, route: Any, seen: Any, covers: tuple[Cover, ...]) -> It
     yield RouteEntry(path, methods, endpoint, mark, covers, problem, route)
 
 
-def _mounted(path: str, route: Any, covers: tuple[Cover, ...]) -> Iterator[RouteEntry]:
-    app: Any = route.app
-    if getattr(app, SECURED, False):
-        yield RouteEntry(f"{path}/*", ("*",), app, OWN_POLICY, covers, "", route)
-    else:
-        if opaque(app) and route.routes and not hasattr(with_routes(app), "routes"):
-            hides = f"lies behind {name_of(type(app))}, which keeps what it wraps elsewhere than in `app`"
-            yield RouteEntry(f"{path}/*", ("*",), app, None, covers, hides, route)
-            return
-        # Middleware of a Mount hides the routes of the app, which the Mount still knows.
-        yield from _walk(route if opaque(app) and route.routes else app, path, covers, route)
+def _hidden(app: Any, route: Any) -> str:
+    """Say what keeps the routes of a Mount from being seen: the Mount still knows that there are some."""
+    if not isinstance(route, Mount) or not route.routes or hasattr(with_routes(app), "routes"):
+        return ""
+    return f"lies behind {name_of(type(app))}, which keeps what it wraps elsewhere than in `app`"
 
 
 def _order(endpoint: Any, mark: Mark | None, method: str) -> str:

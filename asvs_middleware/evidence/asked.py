@@ -5,9 +5,11 @@ and a port that is shut to everybody without a client certificate.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from ..access import PrefixMarks, Public, RouteEntry, entry_at, needs_of, set_by
+from starlette.types import Scope
+
+from ..access import Answering, PrefixMarks, Public, RouteEntry, answering, needs_of, set_by
 from ..access.lookup import answers
 from ..certificates import ClientCertificates
 from ..headers import HeadersPolicy, reports_of
@@ -30,22 +32,24 @@ class Asking(Protocol):
     def client_certificates(self) -> ClientCertificates | None: ...
 
 
-def answering(policy: Asking, entries: Sequence[RouteEntry], path: str, method: str) -> RouteEntry:
+def found_at(policy: Asking, app: Any, entries: Sequence[RouteEntry], scope: Scope) -> Answering:
     """Return what answers a request: a route, the collector, or an entry without an endpoint."""
     reports = reports_of(policy.headers, level=policy.level)
-    if reports is not None and reports.path == path:
-        return RouteEntry(path, ("OPTIONS", "POST"), report_collector, _COLLECTED, (), "", None)
-    return entry_at(entries, policy.prefix_marks, path, method)
+    if reports is not None and reports.path == scope["path"] and scope["type"] == "http":
+        entry = RouteEntry(scope["path"], ("OPTIONS", "POST"), report_collector, _COLLECTED, (), "", None)
+        return Answering(entry, None, None, None)
+    return answering(app, entries, policy.prefix_marks, scope)
 
 
-def runs(entry: RouteEntry, method: str) -> bool:
+def runs(found: Answering, method: str) -> bool:
     """Whether there is an endpoint that has the method."""
-    return entry.endpoint is not None and answers(entry, method)
+    return found.entry.endpoint is not None and found.status is None and answers(found.entry, method)
 
 
-def asked(policy: Asking, entry: RouteEntry, method: str) -> tuple[str, str]:
+def asked(policy: Asking, found: Answering, method: str) -> tuple[str, str]:
     """Return what has to be proved, and who says so."""
-    needs = [needs_of(entry)] if entry.mark is not None or runs(entry, method) else []
+    entry = found.entry
+    needs = [needs_of(entry)] if entry.mark is not None or runs(found, method) else []
     by = set_by(entry)
     certificates = policy.client_certificates
     if certificates is not None and certificates.required:

@@ -3,15 +3,28 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict
 
 from ..errors import ConfigurationError
 from ..headers import Pair
 from ..headers.fields import field_value
+from ..names import known
 
 _TOKEN: Final = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\Z")
 _VALUE: Final = re.compile(r"[^\x00\r\n]*\Z")
-_TYPE: Final = "content-type"
+_HOST: Final = re.compile(r"[!-~]+\Z")
+_TYPE: Final = b"content-type"
+
+
+class Assumptions(TypedDict, total=False):
+    """What may be assumed beside path and method; Assumed says what each means."""
+
+    status: int | None
+    content_type: str | None
+    sent: Sequence[tuple[str, str]]
+    nonce: bool
+    host: str | None
+    scheme: Literal["https", "http"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +34,12 @@ class Assumed:
     Attributes:
         path: of the request, decoded.
         method: in capitals.
-        status: of the response.
+        status: of the response; None where what answers may say it.
         content_type: of the response; None where `sent` may say it, or the preset does.
         sent: other fields the endpoint sets.
         nonce: the page asks for a nonce.
+        host: the Host field; None for the first host of the policy.
+        scheme: `https`, or `http` for plaintext.
 
     Raises:
         ConfigurationError: one of them could be in no request or response.
@@ -32,10 +47,12 @@ class Assumed:
 
     path: str
     method: str
-    status: int
-    content_type: str | None
-    sent: Sequence[tuple[str, str]]
-    nonce: bool
+    status: int | None = None
+    content_type: str | None = None
+    sent: Sequence[tuple[str, str]] = ()
+    nonce: bool = False
+    host: str | None = None
+    scheme: Literal["https", "http"] = "https"
 
     def __post_init__(self) -> None:
         if not (isinstance(self.path, str) and self.path.startswith("/") and _encodes(self.path, "utf-8")):
@@ -45,21 +62,29 @@ class Assumed:
         if not (isinstance(self.method, str) and _TOKEN.match(self.method)):
             raise ConfigurationError(f"method={self.method!r} is no request method.", fix='Write one such as "GET".')
         object.__setattr__(self, "method", self.method.upper())
-        if type(self.status) is not int or not 200 <= self.status <= 599:
+        if self.status is not None and (type(self.status) is not int or not 200 <= self.status <= 599):
             raise ConfigurationError(
                 f"status={self.status!r} is no status of a response.", fix="Use a number from 200 to 599."
             )
         if self.content_type is not None:
             field_value("content_type", self.content_type)
         object.__setattr__(self, "sent", _pairs(self.sent))
+        known(self.scheme, {"https", "http"}, where="explain(scheme=)")
+        if self.host is not None and not (isinstance(self.host, str) and _HOST.match(self.host)):
+            raise ConfigurationError(
+                f"host={self.host!r} is no Host field.", fix='Write one such as "api.example.com".'
+            )
 
     def fields(self, *, preset: str) -> list[Pair]:
         """Return the fields the endpoint sets itself: HTML where nobody says otherwise, JSON of an `api`."""
-        theirs = [(name.encode("ascii"), value.encode("latin-1")) for name, value in self.sent]
-        if self.content_type is None and any(name.lower() == _TYPE for name, _ in self.sent):
-            return theirs
-        assumed = self.content_type or ("application/json" if preset == "api" else "text/html; charset=utf-8")
-        return [(_TYPE.encode("ascii"), assumed.encode("ascii")), *theirs]
+        return self.over([(b"content-type", b"application/json" if preset == "api" else b"text/html; charset=utf-8")])
+
+    def over(self, fields: Sequence[Pair]) -> list[Pair]:
+        """Return the fields an app sends, with those that were given in the place of the same ones."""
+        given = [] if self.content_type is None else [(_TYPE, self.content_type.encode("ascii"))]
+        given += [(name.encode("ascii"), value.encode("latin-1")) for name, value in self.sent]
+        names = {name.lower() for name, _ in given}
+        return [*(pair for pair in fields if pair[0] not in names), *given]
 
 
 def _pairs(given: Any) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,7 @@
 """Who set a header field: preset, policy, prefix, mount, router, route, the app, or the layer itself."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..headers import NO_STORE, CSPChange, HeadersPolicy, Pair
 from ..headers.families import Preset
@@ -54,17 +54,26 @@ class Credits:
     Args:
         policy: the headers of the app.
         mixed: the app has both kinds of responses.
+        by: who set those fields.
         chain: the choices round the endpoint, the strongest last.
         theirs: the fields of the app.
         kind: which header set the response got.
     """
 
     def __init__(
-        self, policy: HeadersPolicy, chain: Chain, theirs: Sequence[Pair], *, kind: Preset, mixed: bool
+        self,
+        policy: HeadersPolicy,
+        chain: Chain,
+        theirs: Sequence[Pair],
+        *,
+        kind: Preset,
+        mixed: bool,
+        by: Literal["app", "layer"] = "app",
     ) -> None:
         self._headers = of_kind(policy, kind, mixed=mixed)
         self._chain = chain
         self._kind = kind
+        self._by = by
         self._theirs: dict[bytes, list[bytes]] = {}
         for name, value in theirs:
             self._theirs.setdefault(name.lower(), []).append(value)
@@ -73,11 +82,11 @@ class Credits:
         """Return who had a part in a field, the first of them first."""
         said = self._theirs.get(name, [])
         if value in said:
-            return "app"
+            return self._by
         if name == NO_STORE[0] and (said or self._forced(value)):
-            return "app + layer" if said else "layer"  # For a nonce or a proof, whatever the others said.
+            return f"{self._by} + layer" if said else "layer"  # For a nonce or a proof, whatever the others said.
         parts = list(dict.fromkeys(self._parts(name.decode("latin-1"))))
-        return " + ".join([*(parts or ["policy"]), *(["app"] if said else [])])
+        return " + ".join([*(parts or ["policy"]), *([self._by] if said else [])])
 
     def _parts(self, name: str) -> list[str]:
         parts: list[str] = list(self._below(name))

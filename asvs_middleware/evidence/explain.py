@@ -7,32 +7,40 @@ the caller comes from the routes as the start-up check judged them (v5.0.0-8.2.1
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from ..access import RouteEntry
+from starlette.types import Scope
+
+from ..access import Answering, RouteEntry, applications
+from ..access.documentation import SENDS
 from ..access.enforce import SECURED, name_of
+from ..access.prefixes import WEBSOCKET
 from ..asvs import requirement
-from ..connection import Hosts, TrustedProxies, connection_reader
-from ..connection.exchange import Exchange, Means
-from ..headers import HeadersPolicy
+from ..connection import Connection, Hosts
+from ..connection.exchange import Exchange
+from ..headers import HeadersPolicy, Pair
+from ..headers.isolation import RESOURCES
+from ..headers.judged import REPORTS, reports
 from ..middleware import header_routes
 from ..middleware.gates.cross_origin_routes import mark_of_route
-from ..middleware.inbound import Inbound, inbound_dress
+from ..middleware.inbound import CrossOriginRoutes, Inbound, inbound_gates
 from ..middleware.response.dress import kind_of
-from ..middleware.response.wardrobe import NOT_MODIFIED, arrival
+from ..middleware.response.wardrobe import NOT_MODIFIED
 from ..middleware.routes.header_routes import Chosen
 from ..middleware.routes.sets import Chain, strongest, waivers_in
 from ..waivers import Waiver
-from . import csp
-from .asked import Asking, answering, asked, runs
+from .answers import Answer, in_place_of_an_endpoint, refused
+from .asked import Asking, asked, found_at, runs
 from .assumed import Assumed
 from .credits import Credits
 from .explanation import Explanation, HeaderLine
-from .headers import JUDGED, judged
+from .headers import JUDGED, finding_of, judged
+from .rehearsed import exchange_with, request_of, sent
 from .seen import Finding, Seen, of_fields
 
-_REPORTS: Final = ("v5.0.0-3.4.7",)
 _RESOURCE: Final = ("v5.0.0-3.5.8",)
+_SUBDOMAINS: Final = "v4.0.3-14.4.5"
+_SWITCHING: Final = 101
 _STORED: Final = ("v5.0.0-14.3.2",)
 
 
@@ -50,7 +58,7 @@ class Explained(Inbound, Chosen, Asking, Protocol):
 def explained(
     policy: Explained, assumed: Assumed, *, app: Any = None, entries: Sequence[RouteEntry] = ()
 ) -> Explanation:
-    """Return the headers of a path over TLS, who set each, which requirements they meet, and what the guard asks.
+    """Return the headers of a path, who set each, which requirements they meet, and what the guard asks.
 
     Args:
         policy: of the app.
@@ -61,39 +69,89 @@ def explained(
     Raises:
         ConfigurationError: the headers cannot be sent.
     """
-    entry = answering(policy, entries, assumed.path, assumed.method)
-    needs, by = asked(policy, entry, assumed.method)
+    connection = request_of(assumed, policy.served_hosts, preset=policy.preset)
+    answer = refused(inbound_gates(policy, partners=_partners(app, entries)), connection)
+    found = _nowhere(connection.scope) if answer else found_at(policy, app, entries, connection.scope)
+    needs, by = ("nothing", "-") if answer else asked(policy, found, assumed.method)
+    if answer is None:
+        answer = in_place_of_an_endpoint(found, connection.scope)
+    entry, proven = found.entry, bool(found.entry.asks)
     routes = header_routes(policy, foreign=lambda inner: bool(getattr(inner, SECURED, False)))
-    chain = routes.chain_at(assumed.path, entry, app)
-    theirs = assumed.fields(preset=policy.preset)
-    start = {"type": "http.response.start", "status": assumed.status, "headers": theirs}
-    exchange = _exchange(policy, assumed, proven=bool(entry.asks))
-    dressed = inbound_dress(policy, routes.dress_for(chain))(exchange, start)["headers"]
-    content_type = next(value for name, value in theirs if name.lower() == b"content-type").decode("latin-1")
-    kind = kind_of(strongest(chain, "preset", policy.preset), content_type)
-    credit = Credits(policy.headers, chain, theirs, kind=kind, mixed=policy.preset == "mixed")
-    at = of_fields(
-        dressed, status=assumed.status, method=assumed.method, path=assumed.path, host=_host(policy).encode("ascii")
+    chain = routes.chain_at(assumed.path, [one for one in (entry, found.mount) if one is not None], app)
+    handshake = connection.scope["type"] == "websocket" and answer is None
+    exchange, status, theirs = _response(policy, assumed, connection, entry, answer)
+    dressed = theirs if handshake else sent(policy, routes.dress_for(chain), exchange, status, theirs)
+    credit = _credit(policy, chain, theirs, answer)
+    shown = of_fields(
+        dressed,
+        status=status,
+        method=assumed.method,
+        path=assumed.path,
+        host=connection.host,
+        over_tls=connection.secure,
     )
-    missed = [*judged(at, policy.level), *_further(at, policy.level, needs_proof=bool(entry.asks))]
+    missed = [] if handshake else [*judged(shown, policy.level), *_further(shown, policy.level, needs_proof=proven)]
     return Explanation(
         path=assumed.path,
         method=assumed.method,
         route=None if entry.endpoint is None else entry.path,
-        endpoint=name_of(entry.endpoint) if runs(entry, assumed.method) else None,
+        endpoint=name_of(entry.endpoint) if runs(found, assumed.method) else None,
+        answer=_told(found, answer, assumed.method),
         needs=needs,
         set_by=by,
         problem=entry.problem,
         level=policy.level,
-        status=assumed.status,
+        status=status,
         headers=tuple(
             HeaderLine(name=name.decode("latin-1"), value=value.decode("latin-1"), who=credit.of(name.lower(), value))
             for name, value in dressed
         ),
-        met=_met(missed, policy.level, needs_proof=bool(entry.asks), document=at.is_document),
+        met=() if handshake else _met(missed, shown, policy.level, needs_proof=proven),
         missed=tuple(missed),
         waived=_waived(policy, chain, entry),
     )
+
+
+def _partners(app: Any, entries: Sequence[RouteEntry]) -> CrossOriginRoutes:
+    return CrossOriginRoutes(lambda: (entries, () if app is None else applications(app)))
+
+
+def _nowhere(scope: Scope) -> Answering:
+    """Return what stands for the route of a request that comes to none."""
+    method = scope.get("method", WEBSOCKET)
+    return Answering(RouteEntry(scope["path"], (method,), None, None, (), "", None), None, None, None)
+
+
+def _response(
+    policy: Explained, assumed: Assumed, connection: Connection, entry: RouteEntry, answer: Answer | None
+) -> tuple[Exchange, int, list[Pair]]:
+    """Return the exchange, and status and fields before ours join them: the layer's, the router's, an endpoint's."""
+    proven = bool(entry.asks)
+    if answer is not None and answer.by_layer:
+        # The collector answers as an app does; what a gate says is the layer's last word.
+        exchange = exchange_with(connection, proven=proven, nonce=False, answered=answer.status >= 300)
+        return exchange, answer.status, [*answer.fields]
+    own = getattr(entry.endpoint, SENDS, None) if answer is None else None
+    exchange = exchange_with(connection, proven=proven, nonce=assumed.nonce or own is not None, answered=False)
+    if answer is not None and assumed.status is None:
+        return exchange, answer.status, assumed.over(answer.fields)
+    if assumed.method == WEBSOCKET:
+        return exchange, _SWITCHING, assumed.over([])
+    fields = assumed.fields(preset=policy.preset) if own is None else assumed.over(own(exchange.make_nonce()))
+    return exchange, assumed.status or 200, fields
+
+
+def _credit(policy: Explained, chain: Chain, theirs: Sequence[Pair], answer: Answer | None) -> Credits:
+    by: Literal["app", "layer"] = "layer" if answer is not None and answer.by_layer else "app"
+    content_type = next((value for name, value in theirs if name.lower() == b"content-type"), b"").decode("latin-1")
+    kind = kind_of(strongest(chain, "preset", policy.preset), content_type)
+    return Credits(policy.headers, chain, theirs, kind=kind, mixed=policy.preset == "mixed", by=by)
+
+
+def _told(found: Answering, answer: Answer | None, method: str) -> str:
+    if answer is not None:
+        return answer.told
+    return name_of(found.entry.endpoint) if runs(found, method) else "whatever the app has there"
 
 
 def _waived(policy: Explained, chain: Chain, entry: RouteEntry) -> tuple[tuple[str, str], ...]:
@@ -108,50 +166,13 @@ def _waived(policy: Explained, chain: Chain, entry: RouteEntry) -> tuple[tuple[s
     return tuple((one.requirement, one.reason) for one in dict.fromkeys(found))
 
 
-def _exchange(policy: Explained, assumed: Assumed, *, proven: bool) -> Exchange:
-    """Return the exchange of the request over TLS, to the first host of the policy."""
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": assumed.method,
-        "scheme": "https",
-        "path": assumed.path,
-        "raw_path": assumed.path.encode(),
-        "query_string": b"",
-        "headers": [(b"host", _host(policy).encode("ascii"))],
-        "client": None,
-    }
-    reader = connection_reader(TrustedProxies.of(()))
-    connection = reader(scope, _nothing)
-    at = arrival(secure=True, host=connection.host)
-    exchange = Exchange(connection.scope, _nothing, _nothing, Means(reader, None), at, connection)
-    if proven:
-        exchange.proofs = {"explained": True}
-    if assumed.nonce:
-        exchange.make_nonce()
-    return exchange
-
-
-async def _nothing(*_message: Any) -> Any:
-    """Stand for the server, which is not there."""
-
-
-def _host(policy: Explained) -> str:
-    return policy.served_hosts.given[0].replace("*", "www")
-
-
 def _further(at: Seen, level: int, *, needs_proof: bool) -> Iterator[Finding]:
     """Yield what the checks of a response cannot know: what it is for."""
-    policy = csp.parse(at.value("content-security-policy"))
-    if level >= 3 and at.status != NOT_MODIFIED and not {"report-to", "report-uri"} & set(policy.directives):
-        yield Finding(
-            requirements=_REPORTS,
-            field="content-security-policy",
-            seen="no place for reports",
-            remedy="Set HeadersPolicy(reports=Reports()).",
-        )
+    if at.status != NOT_MODIFIED:
+        missed = reports(at.value("content-security-policy"), level)
+        yield from (finding_of(miss, "content-security-policy") for miss in missed)
     resource = at.value("cross-origin-resource-policy")
-    if level >= 3 and resource not in {"same-origin", "same-site"}:
+    if level >= 3 and resource not in RESOURCES:
         yield Finding(
             requirements=_RESOURCE,
             field="cross-origin-resource-policy",
@@ -167,9 +188,11 @@ def _further(at: Seen, level: int, *, needs_proof: bool) -> Iterator[Finding]:
         )
 
 
-def _met(missed: Sequence[Finding], level: int, *, needs_proof: bool, document: bool) -> tuple[str, ...]:
+def _met(missed: Sequence[Finding], at: Seen, level: int, *, needs_proof: bool) -> tuple[str, ...]:
     """Return the ids that were judged, apply at the level, and are not missed."""
-    all_judged = {*JUDGED, *_REPORTS, *_RESOURCE, *(_STORED if needs_proof else ())}
-    all_judged -= set() if document else {"v5.0.0-3.4.8"}
+    all_judged = {*JUDGED, *REPORTS, *_RESOURCE, *(_STORED if needs_proof else ())}
+    all_judged -= set() if at.is_document else {"v5.0.0-3.4.8"}
+    # 5.0.0 leaves subdomains out at level 1; its elder asks for them at every level, and is not shown to be met.
+    all_judged -= set() if "includesubdomains" in at.value("strict-transport-security").lower() else {_SUBDOMAINS}
     failed = {id_ for finding in missed for id_ in finding.requirements}
     return tuple(sorted(id_ for id_ in all_judged - failed if requirement(id_).level <= level))

@@ -36,11 +36,12 @@ class Explanation:
         method: the request method.
         route: the path as the route has it; None where no route has it.
         endpoint: what runs; None likewise, and where the route does not have the method.
+        answer: what answers, in words: the endpoint, a router (`no route`), or the layer.
         needs: what the guard asks for, as `asvs routes` says it.
         set_by: where the marks stand that ask for it; `-` where there are none.
         problem: why the app would not start, or an empty text.
         level: the ASVS level of the policy.
-        status: of the response that is assumed.
+        status: of the response: as it is assumed, or as the router or the layer has it.
         headers: every field, in the order they are sent.
         met: ids the response shows to be met.
         missed: ids it misses, with what was seen and what to do.
@@ -51,6 +52,7 @@ class Explanation:
     method: str
     route: str | None
     endpoint: str | None
+    answer: str
     needs: str
     set_by: str
     problem: str
@@ -66,10 +68,9 @@ class Explanation:
         return asdict(self)
 
     def __str__(self) -> str:
-        widths = [max(len(getattr(line, part)) for line in self.headers) for part in ("name", "who")]
-        what = self.endpoint or ("no route" if self.route is None else "no endpoint for this method")
+        widths = [max((len(getattr(line, part)) for line in self.headers), default=0) for part in ("name", "who")]
         lines = [
-            f"{self.method} {printable(self.path)}  {printable(what)}  (status {self.status})",
+            f"{self.method} {printable(self.path)}  {printable(self.answer)}  (status {self.status})",
             f"Needs: {self.needs} (set by: {self.set_by})",
             *[f"Stops the start-up: it {printable(self.problem)}"] * bool(self.problem),
             "",

@@ -6,22 +6,20 @@ what CORS permits (v5.0.0-3.4.2), cookies, and a CSP report destination (v5.0.0-
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from ..errors import ConfigurationError
-from ..headers.referrer import TOKENS
-from . import csp
+from ..headers.isolation import OPENERS
+from ..headers.judged import FRAMING, LOADING, REFERRER, Miss, asked, framing, loading, referrer
 from .seen import Finding, Seen, seen
 
 YEAR: Final = 31_536_000
 """Seconds."""
 
 _HSTS: Final = ("v5.0.0-3.4.1", "v4.0.3-14.4.5")
-_CSP: Final = ("v5.0.0-3.4.3", "v4.0.3-14.4.3")
 _NOSNIFF: Final = ("v5.0.0-3.4.4", "v4.0.3-14.4.4")
-_REFERRER: Final = ("v5.0.0-3.4.5", "v4.0.3-14.4.6")
-_FRAMING: Final = ("v5.0.0-3.4.6", "v4.0.3-14.4.7")
 _OPENER: Final = ("v5.0.0-3.4.8",)
 _TYPE: Final = ("v5.0.0-4.1.1", "v4.0.3-14.4.1")
 _CACHE: Final = ("v5.0.0-14.3.2",)
@@ -29,18 +27,16 @@ _CLEAR: Final = ("v5.0.0-12.2.1",)
 
 _ONCE: Final = {
     "strict-transport-security": _HSTS,
-    "content-security-policy": _CSP,
+    "content-security-policy": LOADING,
     "x-content-type-options": _NOSNIFF,
-    "referrer-policy": _REFERRER,
-    "x-frame-options": _FRAMING,
+    "referrer-policy": REFERRER,
+    "x-frame-options": FRAMING,
     "cross-origin-opener-policy": _OPENER,
     "cross-origin-embedder-policy": ("v5.0.0-3.5.8",),
     "cross-origin-resource-policy": ("v5.0.0-3.5.8",),
     "permissions-policy": ("v5.0.0-3.4.3",),
     "content-type": _TYPE,
 }
-_LEAKS: Final = frozenset({"unsafe-url", "no-referrer-when-downgrade"})
-_OPENERS: Final = frozenset({"same-origin", "same-origin-allow-popups"})
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "iso-8859-1", "us-ascii"})
 _DIRECTIVE: Final = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*"?([^"]*)"?)?\Z')
 
@@ -53,8 +49,9 @@ def findings(response: Any, *, level: Literal[1, 2, 3] = 2) -> list[Finding]:
 
 
 def judged(at: Seen, level: int) -> list[Finding]:
-    """Return what a response that was read misses at the level."""
-    return [finding for check in _CHECKS for finding in check(at, level)]
+    """Return what a response that was read misses, with the ids that the level asks for."""
+    found = (finding for check in _CHECKS for finding in check(at, level))
+    return [replace(one, requirements=asked(one.requirements, level) or one.requirements) for one in found]
 
 
 def _each_once(at: Seen, _level: int) -> Iterator[Finding]:
@@ -113,78 +110,25 @@ def _nosniff(at: Seen, _level: int) -> Iterator[Finding]:
 
 
 def _content_security(at: Seen, level: int) -> Iterator[Finding]:
-    name = "content-security-policy"
     if at.status == 304:
         return  # It updates a stored page; a policy here would replace the one with that page's nonce.
-    value = at.value(name)
-    policy = csp.parse(value)
-
-    def missed(what: str, remedy: str) -> Finding:
-        return Finding(requirements=_CSP, field=name, seen=what, remedy=remedy)
-
-    if not policy.directives:
-        yield missed(_shown(at, name), "Send a policy; a report-only one stops nothing.")
-        return
-    if "," in value:
-        yield missed("two policies in one field", "Send one policy; a comma ends a policy.")
-    for repeated in policy.repeated:
-        yield missed(f"{repeated} twice", "Write each directive once: browsers ignore the second.")
-    if level < 2:
-        return
-    for directive in ("object-src", "base-uri"):
-        if not csp.is_none(policy.sources(directive)):
-            yield missed(_told(policy, directive), f"Send {directive} 'none'.")
-    yield from _scripts(policy, missed, nonce_needed=level >= 3 and at.is_document)
-
-
-def _scripts(policy: csp.SentPolicy, missed: Callable[[str, str], Finding], *, nonce_needed: bool) -> Iterator[Finding]:
-    """Judge what script may run: elements and event handlers each have a directive that may stand for them."""
-    kinds = [policy.sources(kind, "script-src", "default-src") for kind in ("script-src-elem", "script-src-attr")]
-    for sources in dict.fromkeys(kinds):
-        if sources is None:
-            yield missed("neither script-src nor default-src", "Say where scripts may come from.")
-        elif csp.allows_any_script(sources):
-            yield missed(f"scripts from {' '.join(sources)}", "Name hosts, or use nonces or hashes.")
-        elif csp.short_nonces(sources):
-            yield missed("a nonce of less than 128 bits", "Use csp_nonce(), which has 144.")
-    elements = kinds[0]
-    if nonce_needed and elements and not (csp.is_none(elements) or csp.trusts_only_named_scripts(elements)):
-        yield missed(f"scripts from {' '.join(elements)}", "At level 3 a page needs nonces or hashes.")
-
-
-def _framing(at: Seen, level: int) -> Iterator[Finding]:
-    name = "content-security-policy"
-    if at.status == 304:
-        return
-    sources = csp.parse(at.value(name)).sources("frame-ancestors")
-    if sources is not None and not csp.frames_anyone(sources):
-        return
-    if level < 2 and sources is None and at.value("x-frame-options").upper() in {"DENY", "SAMEORIGIN"}:
-        return
-    yield Finding(
-        requirements=_FRAMING,
-        field=name,
-        seen="no frame-ancestors" if sources is None else f"frame-ancestors {' '.join(sources)}",
-        remedy="Send frame-ancestors 'none', or the origins that may frame it.",
-    )
+    policy, frame_options = at.value("content-security-policy"), at.value("x-frame-options")
+    missed = [*loading(policy, level, document=at.is_document), *framing(policy, frame_options, level)]
+    yield from (finding_of(miss, "content-security-policy") for miss in missed)
 
 
 def _referrer(at: Seen, _level: int) -> Iterator[Finding]:
-    name = "referrer-policy"
-    tokens = [token.strip().lower() for token in ",".join(at.values(name)).split(",")]
-    known = [token for token in tokens if token in TOKENS]
-    if not known or known[-1] in _LEAKS:  # Browsers take the last one they know.
-        yield Finding(
-            requirements=_REFERRER,
-            field=name,
-            seen=_shown(at, name),
-            remedy="Send no-referrer or strict-origin-when-cross-origin: path and query stay with us.",
-        )
+    yield from (finding_of(miss, "referrer-policy") for miss in referrer(at.values("referrer-policy")))
+
+
+def finding_of(miss: Miss, field: str) -> Finding:
+    """Return what a field misses as a finding."""
+    return Finding(requirements=miss.requirements, field=field, seen=miss.seen, remedy=miss.remedy)
 
 
 def _opener(at: Seen, level: int) -> Iterator[Finding]:
     name = "cross-origin-opener-policy"
-    if level >= 3 and at.is_document and at.value(name).partition(";")[0].strip() not in _OPENERS:
+    if level >= 3 and at.is_document and at.value(name).partition(";")[0].strip() not in OPENERS:
         yield Finding(requirements=_OPENER, field=name, seen=_shown(at, name), remedy="Send same-origin.")
 
 
@@ -211,22 +155,16 @@ def _shown(at: Seen, name: str) -> str:
     return at.value(name) or ("empty" if at.values(name) else "absent")
 
 
-def _told(policy: csp.SentPolicy, directive: str) -> str:
-    sources = policy.directives.get(directive)
-    return f"no {directive}" if sources is None else f"{directive} {' '.join(sources)}"
-
-
 _CHECKS: Final = (
     _each_once,
     _hsts,
     _nosniff,
     _content_security,
-    _framing,
     _referrer,
     _opener,
     _content_type,
     _cache,
 )
 
-JUDGED: Final = frozenset().union(_HSTS, _CSP, _NOSNIFF, _REFERRER, _FRAMING, _OPENER, _TYPE)
+JUDGED: Final = frozenset().union(_HSTS, LOADING, _NOSNIFF, REFERRER, FRAMING, _OPENER, _TYPE)
 """The ids that one response over TLS always says something about; v5.0.0-3.4.8 where it is a document."""

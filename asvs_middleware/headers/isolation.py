@@ -20,6 +20,12 @@ _OPENERS: Final = ("same-origin", "same-origin-allow-popups", "noopener-allow-po
 _EMBEDDERS: Final = ("require-corp", "credentialless", "unsafe-none")
 _RESOURCES: Final = ("same-origin", "same-site", "cross-origin")
 
+OPENERS: Final = frozenset({"same-origin", "same-origin-allow-popups"})
+"""What v5.0.0-3.4.8 takes."""
+
+RESOURCES: Final = frozenset({"same-origin", "same-site"})
+"""What v5.0.0-3.5.8 takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
@@ -99,12 +105,12 @@ def check_level(policy: Isolation, *, level: int, waived: Container[str] = froze
     """
     if level < 3:
         return
-    if "v5.0.0-3.4.8" not in waived and policy.opener not in {"same-origin", "same-origin-allow-popups"}:
+    if "v5.0.0-3.4.8" not in waived and policy.opener not in OPENERS:
         raise ConfigurationError(
             f"Isolation(opener={policy.opener!r}) keeps no opener out; v5.0.0-3.4.8 asks for it at level {level}.",
             fix='Use "same-origin" or "same-origin-allow-popups", or state level=2.',
         )
-    if "v5.0.0-3.5.8" not in waived and policy.resource not in {"same-origin", "same-site"}:
+    if "v5.0.0-3.5.8" not in waived and policy.resource not in RESOURCES:
         raise ConfigurationError(
             f"Isolation(resource={policy.resource!r}) lets every origin load what is served; v5.0.0-3.5.8 forbids it "
             f"at level {level}.",

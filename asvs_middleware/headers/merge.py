@@ -2,14 +2,17 @@
 
 The app's own value wins, because it knows the response. Two fields are lists whose members do not contradict each other
 and are merged instead: Permissions-Policy (RFC 9651 section 3.2) by feature, Cache-Control (RFC 9111 section 5.2) where
-a proof or a nonce was needed, whatever the policy says of caching. A Content-Security-Policy is no list to merge: a
-second one narrows the first, which breaks the page, so that the app's own stands alone unless the field is locked
-(middleware/response/rewrite.py). Several lines of one field become one: of two that contradict each other browsers take
-the first, the last or neither.
+a proof or a nonce was needed, whatever the policy says of caching. There a field for one cache alone, a CDN's or a
+proxy's, is made to forbid storing: such a cache reads it in place of Cache-Control (RFC 9213 section 2.2). A
+Content-Security-Policy is no list to merge: a second one narrows the first, which breaks the page, so that the app's
+own stands alone unless the field is locked (middleware/response/rewrite.py). Several lines of one field become one: of
+two that contradict each other browsers take the first, the last or neither.
+
+Not known: what a cache was configured to read under another name, or to keep whatever the fields say.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,6 +30,8 @@ _INNER_LIST: Final = rb"\([ ]*(?:%b(?:[ ]+%b)*[ ]*)?\)" % (_ONE, _ONE)
 _MEMBER: Final = re.compile(rb"[ \t]*((%b)(?:=(?:%b|%b))?%b)[ \t]*" % (_KEY, _ITEM, _INNER_LIST, _PARAMETERS))
 _SHARED: Final = frozenset({b"public", b"s-maxage", b"proxy-revalidate", b"must-understand"})
 _KEPT_FROM_SHARED: Final = frozenset({b"private", b"no-store"})
+_TARGETED: Final = {b"surrogate-control": b"no-store", b"edge-control": b"no-store", b"x-accel-expires": b"0"}
+"""Older fields for one cache: of Edge Side Includes, Akamai and nginx, with what forbids storing there."""
 
 
 _LISTS: Final = frozenset({
@@ -56,8 +61,8 @@ def merged(theirs: Sequence[Pair], ours: Sequence[Pair], *, unshare: bool) -> li
     """
     present = {name.lower() for name, _ in theirs}
     found = list(theirs) if len(present) == len(theirs) else _each_once(theirs, ours)
-    if unshare and CACHE_CONTROL in present:
-        found = _combined(found, CACHE_CONTROL, unshared)
+    if unshare:
+        found = _kept_from_shared_caches(found, present)
     added = []
     for pair in ours:
         name, value = pair
@@ -94,6 +99,23 @@ def unshared(theirs: bytes) -> bytes:
         return theirs
     kept = [one for one in directives if one and one.partition(b"=")[0].rstrip().lower() not in _SHARED]
     return b", ".join([b"private", *kept])
+
+
+def targeted(name: bytes) -> bool:
+    """Whether a field tells one cache what Cache-Control tells all of them; RFC 9213 has the names end like this.
+
+    >>> [targeted(name) for name in (b"cdn-cache-control", b"surrogate-control", b"cache-control")]
+    [True, True, False]
+    """
+    return name in _TARGETED or name.endswith(b"-cache-control")
+
+
+def _kept_from_shared_caches(pairs: list[Pair], present: Collection[bytes]) -> list[Pair]:
+    if CACHE_CONTROL in present:
+        pairs = _combined(pairs, CACHE_CONTROL, unshared)
+    for name in filter(targeted, present):
+        pairs = list(_with_one(pairs, name, _TARGETED.get(name, b"no-store")))
+    return pairs
 
 
 def _each_once(pairs: Sequence[Pair], ours: Sequence[Pair]) -> list[Pair]:

@@ -24,6 +24,7 @@ Pairs = tuple[Pair, ...]
 
 CSP_NAME: Final = csp_field.ENFORCED
 NO_STORE: Final = merge.NO_STORE
+_FRAMED: Final = b"x-frame-options"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ def header_set(preset: Preset, policy: HeadersPolicy, *, level: int, waived: Con
     policy = with_profile(policy)
     reports = reports_of(policy, level=level)
     enforced = _enforced(preset, policy, reports, level)
-    check_csp(enforced, level, waived=waived)
+    always = fixed(preset, policy, enforced, reports, level=level, waived=waived)
+    check_csp(enforced, level, frame_options=dict(always).get(_FRAMED, b"").decode("ascii"), waived=waived)
     trial = _trial(policy, reports)
     return HeaderSet(
-        always=fixed(preset, policy, enforced, reports, level=level, waived=waived),
+        always=always,
         hsts=_hsts(policy, level),
         policies=_fields(enforced, trial),
         in_clear=_fields(enforced.replace(upgrade_insecure_requests=None), trial),

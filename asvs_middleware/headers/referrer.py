@@ -7,6 +7,9 @@ TOKENS = frozenset({
     "strict-origin", "strict-origin-when-cross-origin", "unsafe-url",
 })  # fmt: skip
 
+LEAKS = frozenset({"unsafe-url", "no-referrer-when-downgrade"})
+"""What sends paths and queries to other sites."""
+
 
 def render(policy: str) -> str:
     """Return the field value, which is the policy's own name.

@@ -14,6 +14,7 @@ from ..headers import HeadersPolicy, reports_of
 from ..names import known
 from ..wrapped import with_routes
 from .gates.host import host_gate
+from .gates.https_ports import check_https_port
 from .gates.limits import Limits, ordinary
 from .gates.plaintext import plaintext_gate
 from .layer.fused import Fused
@@ -73,7 +74,10 @@ class TLSOnlyMiddleware(Fused):
         hosts: every host name the app answers for.
         trusted_proxies: networks whose X-Forwarded-Proto and -Host count.
         redirect_pages: whether the app serves pages.
-        https_port: the port of a redirect.
+        https_port: the port of a redirect, 1 to 65535.
+
+    Raises:
+        ConfigurationError: a host is none, or the port.
     """
 
     def __init__(
@@ -85,7 +89,9 @@ class TLSOnlyMiddleware(Fused):
         redirect_pages: bool = False,
         https_port: int = 443,
     ) -> None:
-        gates = [host_gate(Hosts(hosts)), plaintext_gate(redirect_pages=redirect_pages, https_port=https_port)]
+        served = Hosts(hosts)
+        check_https_port(https_port, served, argument="TLSOnlyMiddleware(https_port)")
+        gates = [host_gate(served), plaintext_gate(redirect_pages=redirect_pages, https_port=https_port)]
         super().__init__(app, read=_reader(trusted_proxies), dress=undressed, gates=gates, ordinary=_ANY)
 
 

@@ -13,7 +13,8 @@ from starlette.routing import Host
 
 from ..access import Public, RouteEntry, applications, walk
 from ..access.enforce import name_of
-from ..access.lookup import BELOW, pattern
+from ..access.lookup import pattern
+from ..access.reach import BELOW
 from ..stack import Stack
 from .stand_in import own_stack, with_inner
 

@@ -116,7 +116,17 @@ def bounded(choices: dict[str, Any], **kinds: Callable[..., Any]) -> dict[str, A
         ConfigurationError: one is beyond what its field takes.
     """
     taken = [(bound, choices.pop(bound.name)) for bound in BOUNDS]
+    for bound, given in taken:
+        _check(bound, given, kinds[bound.part])
     return {
         part: kind(**{bound.field: given for bound, given in taken if bound.part == part})
         for part, kind in kinds.items()
     }
+
+
+def _check(bound: Bound, given: object, kind: Callable[..., Any]) -> None:
+    """Have the value judged alone, so that the refusal can name the option it was written as."""
+    try:
+        kind(**{bound.field: given})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{bound.option}: {error.problem}", fix=error.fix) from error

@@ -41,6 +41,7 @@ def in_full(layer: Fused, app: App, **given: Any) -> None:
             exchange.answered = exchange.answered  # That it is set makes it eventful, and not what it is set to.
         return app(scope, receive, send)
 
+    eventful.app = app  # type: ignore[attr-defined]  # As every middleware keeps what it wraps.
     _made(layer, eventful, **{**given, "ordinary": None})
 
 

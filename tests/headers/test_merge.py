@@ -140,6 +140,29 @@ def test_several_lines_made_for_one_caller() -> None:
         assert merged(theirs, ours, unshare=True) == [(b"cache-control", b"private, max-age=6"), (b"a", b"1")]
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        pytest.param("CDN-Cache-Control", "no-store", id="RFC 9213"),
+        pytest.param("cloudflare-cdn-cache-control", "no-store", id="of one CDN"),
+        pytest.param("Vercel-CDN-Cache-Control", "no-store", id="of another"),
+        pytest.param("x-own-cache-control", "no-store", id="of whoever ends its name so"),
+        pytest.param("Surrogate-Control", "no-store", id="Edge Side Includes"),
+        pytest.param("edge-control", "no-store", id="Akamai's"),
+        pytest.param("X-Accel-Expires", "0", id="nginx's"),
+    ],
+)
+@pytest.mark.parametrize("lines", [["max-age=600"], ["max-age=600", "public"], ["no-store, max-age=1"], ["\xff"]])
+def test_what_one_cache_is_told(name: str, kept: str, lines: list[str]) -> None:
+    """A cache reads its own field in place of Cache-Control, and is told to keep nothing made for one caller."""
+    theirs = [(name.encode(), line.encode("latin-1")) for line in lines]
+    around = [(b"a", b"1"), (b"expires", b"0")]
+    for ours in ([], [NO_STORE]):
+        found = merged([around[0], *theirs, around[1]], ours, unshare=True)
+        assert found == [around[0], (name.lower().encode(), kept.encode()), around[1], *ours]
+    assert merged(theirs, [NO_STORE], unshare=False) == [*theirs, NO_STORE]
+
+
 def test_lines_of_what_is_not_ours() -> None:
     """They are the app's affair, and nobody here knows what they mean."""
     theirs = [(b"x-own", b"1"), (b"x-own", b"2"), (b"cross-origin-opener-policy", b"x"), (b"x-frame-options", b"y")]

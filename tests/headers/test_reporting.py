@@ -70,7 +70,7 @@ def test_level_three_asks_for_a_place() -> None:
     policy = NONE.replace(object_src=["'none'"], base_uri=["'none'"], frame_ancestors=["'none'"])
     check_csp(policy, 2)
     check_csp(reported(policy, Reports()), 3)
-    with pytest.raises(ConfigurationError, match=r"no place for reports, which v5\.0\.0-3\.4\.7 asks for at level 3"):
+    with pytest.raises(ConfigurationError, match=r"misses level 3: no place for reports \(v5\.0\.0-3\.4\.7\)"):
         check_csp(policy, 3)
     assert dict(header_set("api", HeadersPolicy(), level=3).always)[b"reporting-endpoints"]
 

@@ -162,6 +162,8 @@ def test_what_may_be_said(choices: Any, chosen: set[str]) -> None:
         pytest.param({"extra": {"x-robots-tag": "a\n"}}, "is no field value", id="extra with a line end"),
         pytest.param({"extra": {"set-cookie": "a=1"}}, "belongs to the app", id="extra for a cookie"),
         pytest.param({"extra": {"cache-control": "a"}}, "has an argument of its own", id="extra for an argument"),
+        pytest.param({"extra": {"cdn-cache-control": "a"}}, "tells a cache to keep every response", id="for a CDN"),
+        pytest.param({"extra": {"surrogate-control": "a"}}, "Set it on the response", id="for a CDN, as of old"),
         pytest.param({"extra": {"strict-transport-security": "a"}}, "has an argument", id="extra for HSTS"),
         pytest.param({"permissions": "camera"}, "permissions='camera' is no mapping", id="permissions as text"),
         pytest.param({"extra": ["x"]}, "is no mapping", id="extra as a list"),

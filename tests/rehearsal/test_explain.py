@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from asvs_middleware import HeadersPolicy, SecurityPolicy, Tokens, csp_nonce, public, secure, sensitive
 from asvs_middleware.errors import ConfigurationError
-from asvs_middleware.headers import CSP, ContentSecurityPolicy, Reports
+from asvs_middleware.headers import CSP, ContentSecurityPolicy, HSTSPolicy, Reports
 from asvs_middleware.middleware import CrossOrigin, RouteHeaders, dangerously_below_level, headers
 from asvs_middleware.rehearsal import explain
 
@@ -163,7 +164,9 @@ def test_a_whole_policy_begins_anew() -> None:
     told = explain(app, "/embed/one", policy=a_policy(headers=HeadersPolicy(csp=whole)))
     assert who(told)["content-security-policy"] == "route"
     assert (
-        who(explain(app, "/two", policy=a_policy(headers=HeadersPolicy(csp=whole))))["content-security-policy"]
+        who(explain(app, "/two", status=200, policy=a_policy(headers=HeadersPolicy(csp=whole))))[
+            "content-security-policy"
+        ]
         == "policy"
     )
 
@@ -202,12 +205,28 @@ def test_what_the_gates_add() -> None:
 def test_what_the_level_finds(level: Any, choices: Any, options: Any, missed: set[str]) -> None:
     """Ids missed and met have nothing in common; none of a higher level is among them."""
     chosen = a_policy(preset="web", level=level, headers=HeadersPolicy(), **{"headers_by_prefix": {}, **choices})
-    told = explain(Starlette(), "/x/one", policy=chosen, **options)
+    told = chosen.explain("/x/one", **options)
     found = {id_ for finding in told.missed for id_ in finding.requirements}
     assert found == missed
     assert not found & set(told.met)
     assert ("v5.0.0-3.4.8" in told.met) is (level == 3 and not missed)
     assert ("v5.0.0-3.4.3" in told.met) is (level >= 2 and "v5.0.0-3.4.3" not in missed)
+
+
+@pytest.mark.parametrize(
+    ("level", "hsts", "met"),
+    [
+        pytest.param(1, None, False, id="level 1"),
+        pytest.param(1, HSTSPolicy(include_subdomains=True), True, id="level 1 with subdomains"),
+        pytest.param(2, None, True, id="level 2"),
+    ],
+)
+def test_subdomains(level: Any, hsts: Any, met: bool) -> None:
+    """v4.0.3-14.4.5 asks for them at every level, v5.0.0-3.4.1 from level 2: what is not shown is not called met."""
+    told = SecurityPolicy.web(hosts=["api.example.com"], level=level, headers=HeadersPolicy(hsts=hsts)).explain("/")
+    assert ("v4.0.3-14.4.5" in told.met) is met
+    assert "v5.0.0-3.4.1" in told.met
+    assert told.missed == ()
 
 
 def test_what_a_proof_is_needed_for_is_not_kept() -> None:
@@ -253,11 +272,12 @@ def test_text_and_data() -> None:
 def test_what_is_assumed(preset: Any) -> None:
     """JSON of an API, HTML of everything else; the first host, under a name where it is a suffix."""
     chosen = a_policy(preset=preset, hosts=["*.example.com"], headers_by_prefix={})
-    told = explain(Starlette(), "/", policy=chosen)
+    told = chosen.explain("/")
     assert told.headers[0].value == ("application/json" if preset == "api" else "text/html; charset=utf-8")
     assert "strict-transport-security" in who(told)
-    assert (told.route, told.endpoint) == (None, None)
-    assert "no route" in str(told)
+    assert (told.route, told.endpoint, told.answer) == (None, None, "whatever the app has there")
+    assert "  whatever the app has there  (status 200)" in str(told)
+    assert explain(Starlette(), "/", policy=chosen).answer == "no route"
 
 
 @pytest.mark.parametrize(
@@ -298,6 +318,10 @@ def test_what_cannot_be_explained(call: Any, message: str) -> None:
         pytest.param({"sent": ["ab"]}, "sent holds 'ab'", id="a text in place of a pair"),
         pytest.param({"sent": [("v ary", "x")]}, "which is no field", id="a name that is none"),
         pytest.param({"sent": [("vary", "\u0142")]}, "which is no field", id="a value no server could send"),
+        pytest.param({"host": ""}, "host='' is no Host field. Write one such as", id="no host"),
+        pytest.param({"host": "a b"}, "is no Host field", id="a host with a space"),
+        pytest.param({"host": 1}, "host=1 is no Host field", id="a number as host"),
+        pytest.param({"scheme": "htps"}, r"explain\(scheme=\) .*Did you mean 'https'", id="a scheme"),
         pytest.param({"sent": [("vary", "a\r\nb: c")]}, "Write name and value as text a server", id="a line end"),
     ],
 )
@@ -315,11 +339,13 @@ _ANY_TEXT = st.text(alphabet=st.characters(), max_size=20) | st.sampled_from(
 )
 _PATHS = _ANY_TEXT | _ANY_TEXT.map("/{}".format) | _ANY_TEXT.map("/embed/{}".format) | st.none()
 _CHOICES = {
-    "method": _ANY_TEXT | st.sampled_from(["GET", "post", "HEAD"]) | st.integers(),
+    "method": _ANY_TEXT | st.sampled_from(["GET", "post", "HEAD", "websocket", "TRACE"]) | st.integers(),
     "content_type": _ANY_TEXT | st.none() | st.integers(),
     "sent": st.lists(st.tuples(_ANY_TEXT, _ANY_TEXT), max_size=3) | st.lists(_ANY_TEXT | st.none(), max_size=2),
     "status": st.integers() | st.sampled_from([200, 204, 304, 401, 500]) | _ANY_TEXT,
     "nonce": st.booleans(),
+    "host": _ANY_TEXT | st.sampled_from(["api.example.com", "api.example.com:443", "[::1", "a@b"]) | st.integers(),
+    "scheme": st.sampled_from(["https", "http", "ftp"]) | st.none(),
 }
 
 
@@ -342,6 +368,13 @@ def test_whatever_is_asked(arguments: Any, preset: Any) -> None:
 
     alone = outcome(lambda: policy.explain(**arguments))
     with_an_app = outcome(lambda: explain(Starlette(), policy=policy, **arguments))
+    if isinstance(alone, dict) and alone["answer"] == "whatever the app has there":
+        assert with_an_app["answer"] == "no route"
+        if alone["method"] == "WEBSOCKET":  # Of these the layer denies what no route takes, whatever is assumed.
+            assert (alone["status"], with_an_app["status"]) == (101, 403)
+            return
+        with_an_app = outcome(lambda: explain(Starlette(), policy=policy, **{"status": 200, **arguments}))
+        with_an_app["answer"] = alone["answer"]
     if isinstance(alone, dict) and arguments.get("nonce"):
         assert [one["who"] for one in alone["headers"]] == [one["who"] for one in with_an_app["headers"]]
     else:
@@ -351,12 +384,12 @@ def test_whatever_is_asked(arguments: Any, preset: Any) -> None:
 @pytest.mark.parametrize("path", ["/embed/page", "/embed/none", "/nothing", "/admin/x"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_the_policy_alone_knows(path: str, method: str) -> None:
-    """Prefixes, presets and marks of prefixes: the same text as for an app that adds nothing to them."""
+    """Prefixes, presets and marks of prefixes: the same as for an app that has no routes to add."""
     policy = a_policy(marks={"/admin/": sensitive(scopes="admin")})
     told = policy.explain(path, method)
-    assert (
-        told == explain(Starlette(), path, method, policy=policy) == explain(secure(Starlette(), policy), path, method)
-    )
+    with_an_app = replace(told, answer="no route")
+    assert with_an_app == explain(Starlette(), path, method, policy=policy, status=200)
+    assert with_an_app == explain(secure(Starlette(), policy), path, method, status=200)
     assert told.needs == ("token admin" if path == "/admin/x" else "nothing")
     assert ("prefix /embed/" in who(told)["content-security-policy"]) is path.startswith("/embed/")
 

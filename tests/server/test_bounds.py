@@ -122,11 +122,17 @@ def test_connections(pki: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--allow-peer", "localhost"], "'localhost'", id="a name for a network"),
-        pytest.param(["--head-deadline", "0"], "Deadlines(head=", id="no time at all"),
+        pytest.param(
+            ["--allow-peer", "localhost"],
+            "--allow-peer: Admission(peers=...) holds 'localhost'",
+            id="a name for a network",
+        ),
+        pytest.param(["--head-deadline", "0"], "--head-deadline: Deadlines(head=", id="no time at all"),
+        pytest.param(["--idle-deadline=-1"], "--idle-deadline: Deadlines(idle=", id="less than no time"),
+        pytest.param(["--body-rate=-1"], "--body-rate: Deadlines(body_rate=-1)", id="less than no byte"),
         pytest.param(["--head-deadline", "nan"], "--head-deadline nan is no number of seconds", id="no number"),
-        pytest.param(["--head-size", "1"], "HeadLimits(size=1) is no limit", id="a head of one byte"),
-        pytest.param(["--connections", "0"], "Admission(connections=0) is no limit", id="no connection"),
+        pytest.param(["--head-size", "1"], "--head-size: HeadLimits(size=1) is no limit", id="a head of one byte"),
+        pytest.param(["--connections", "0"], "--connections: Admission(connections=0) is no limit", id="no connection"),
     ],
 )
 def test_wrong_bounds(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from .limits import Clients, Findings
 LARGEST: Final = 64 * 1024
 
 # A page of another origin of ours may report here too: the browser asks first, and the answer gives nothing away.
-_PREFLIGHT: Final = (
+PREFLIGHT: Final = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"content-type"),
@@ -35,7 +35,7 @@ def report_collector(*, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
 
     async def collect(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
-            await _answer(send, 204, _PREFLIGHT)
+            await _answer(send, 204, PREFLIGHT)
             return
         try:
             reports = await _reports(scope, receive, clients)
@@ -46,7 +46,7 @@ def report_collector(*, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
             unheard = findings.fresh(report)
             if unheard is not None:
                 _tell(report, unheard)
-        await _answer(send, 204, _PREFLIGHT[:1])
+        await _answer(send, 204, PREFLIGHT[:1])
 
     return collect
 

@@ -119,18 +119,16 @@ class HeaderRoutes:
         """Return the dress of a chain, made for this one question."""
         return dress_of(self._ground, chain, finish=self._finish) if chain else self._plain
 
-    def chain_at(self, path: str, route: Listed, app: Any) -> Chain:
-        """Return all that holds for a path of the app which this route answers, the strongest last.
+    def chain_at(self, path: str, routes: Sequence[Listed], app: Any) -> Chain:
+        """Return all that holds for a path of the app, the strongest last.
 
         Args:
             path: of a request.
-            route: with no endpoint where no route has the path; what is mounted there then speaks for it.
+            routes: what answers it, the mount it lies in: the first that has a place speaks for it.
             app: the app.
         """
         kept = list(places(app, foreign=self._foreign))
-        found = next((place for place in kept if place.is_of(route)), None)
-        if route.endpoint is None:
-            found = next((place for place in kept if place.is_mounted and pattern_of(place.path).match(path)), None)
+        found = next((place for route in routes for place in kept if place.is_of(route)), None)
         return self._prefixes.chain_of(path) + (() if found is None else found.chain)
 
     def _of_places(self, found: list[Place]) -> Dress:

@@ -34,11 +34,6 @@ class Place:
     endpoint: Any
     chain: Chain
 
-    @property
-    def is_mounted(self) -> bool:
-        """Whether it is an app, for all that is below its path."""
-        return self.path.endswith(_MOUNTED)
-
     def is_of(self, route: Listed) -> bool:
         """Whether it is a route of the start-up walk, which lists an app as `/files/*` and by what is inside."""
         path = f"{route.path.removesuffix('/*')}{_MOUNTED}" if route.path.endswith("/*") else route.path

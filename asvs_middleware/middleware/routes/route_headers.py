@@ -21,6 +21,7 @@ from ...headers.clear_site_data import render as clear_site_data_value
 from ...headers.content_type import attachment as attachment_value
 from ...headers.fields import field_name, field_value
 from ...headers.isolation import Embedder, Opener, Resource
+from ...headers.merge import targeted
 from ...headers.permissions import render as permissions_value
 from ...headers.policy import LOCKABLE
 from ...headers.referrer import render as referrer_value
@@ -125,6 +126,11 @@ class RouteHeaders:
                 raise ConfigurationError(
                     f"extra={{{name!r}: ...}} sets a field that has an argument of its own, or belongs to the app.",
                     fix="Use the argument of headers(), or set it on the response.",
+                )
+            if targeted(name.encode("ascii")):
+                raise ConfigurationError(
+                    f"extra={{{name!r}: ...}} tells a cache to keep every response, those made for one caller too.",
+                    fix="Set it on the response, where it is taken back once a proof or a nonce was needed.",
                 )
             field_value(f"extra[{name!r}]", value)
 

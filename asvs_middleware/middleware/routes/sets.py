@@ -3,11 +3,10 @@
 v5.0.0-3.4.3 to 3.4.6. The result is held to the level, like the policy itself, and rendered once.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from ...asvs import requirement
 from ...errors import ConfigurationError
 from ...headers import CSPChange, HeaderSet, HeadersPolicy, Isolation, Pair, Preset, header_set
 from ...headers import clear_site_data as clearing
@@ -15,6 +14,7 @@ from ...headers.content_type import attachment as attachment_value
 from ...headers.csp_field import ENFORCED
 from ...headers.families import isolation_of
 from ...headers.fields import field_value
+from ...headers.levels import check_csp, check_referrer
 from ...headers.presets import csp_of, of_kind
 from ...waivers import Waiver
 from ..response.dress import Choice, Dress, dresser
@@ -101,8 +101,6 @@ def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
     base = of_kind(ground.policy, kind, mixed=ground.choice == "mixed")
     waived = frozenset(one.requirement for one in waivers_in(chain))
     left_out = {name for name in ("csp", "referrer") if strongest(chain, name, UNSET) is None}
-    for name in left_out:
-        _check_left_out(name, ground.level, waived)
     referrer = strongest(chain, "referrer", base.referrer)
     policy = replace(
         base,
@@ -113,6 +111,11 @@ def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
         attachment=None,
     )
     found = header_set(kind, policy, level=ground.level, waived=waived)
+    if "csp" in left_out:
+        framed = dict(found.always).get(b"x-frame-options", b"").decode("ascii")
+        check_csp(None, ground.level, frame_options=framed, waived=waived)
+    if "referrer" in left_out:
+        check_referrer("", ground.level, waived=waived)
     own = dict(_own(chain, base, kind))
     if "referrer" in left_out:
         own[b"referrer-policy"] = b""
@@ -125,19 +128,6 @@ def _set(ground: Ground, kind: Preset, chain: Chain) -> HeaderSet:
         cache_control=_optional(b"cache-control", strongest(chain, "cache_control", base.cache_control)),
         on_success=_on_success(chain),
     )
-
-
-def _check_left_out(name: str, level: int, waived: Container[str]) -> None:
-    missed = [id_ for id_ in _ASKED[name] if requirement(id_).level <= level and id_ not in waived]
-    if missed:
-        waivers = ", ".join(f'dangerously_below_level("{id_}", reason="...")' for id_ in missed)
-        raise ConfigurationError(
-            f"headers({name}=None) leaves out a field that level {level} asks for: {', '.join(missed)}.",
-            fix=f"Give it a value, or say why: waiver=[{waivers}].",
-        )
-
-
-_ASKED: Final = {"csp": ("v5.0.0-3.4.3", "v5.0.0-3.4.6", "v5.0.0-3.4.7"), "referrer": ("v5.0.0-3.4.5",)}
 
 
 def _csp(chain: Chain, base: Any) -> Any:

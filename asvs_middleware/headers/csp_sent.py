@@ -17,6 +17,12 @@ _ANYTHING: Final = re.compile(
 )
 """A scheme anybody can serve, or the host `*`, whatever scheme, port or path stands beside it (CSP 3 section 2.3.1)."""
 
+_HARMLESS: Final = frozenset({
+    "'none'", "'report-sample'", "'report-sha256'", "'report-sha384'", "'report-sha512'", "'strict-dynamic'",
+    "'trusted-types-eval'", "'unsafe-hashes'", "'wasm-unsafe-eval'",
+})  # fmt: skip
+"""Keywords of scripts that alone let none run."""
+
 _SPACE: Final = re.compile(r"[\t\n\f\r ]+")
 
 SHORTEST_NONCE: Final = 22
@@ -86,6 +92,19 @@ def short_nonces(sources: tuple[str, ...]) -> bool:
 def frames_anyone(sources: tuple[str, ...]) -> bool:
     """Whether any site may frame the page."""
     return _allows_any_host(sources)
+
+
+def unnamed_scripts(sources: tuple[str, ...]) -> list[str]:
+    """Return the sources that let script run which neither a nonce nor a hash names, as a browser counts them.
+
+    Beside `'strict-dynamic'` browsers pass over hosts and schemes, and never over `'unsafe-eval'`.
+    """
+    left = [source for source in sources if not (_NONCE.match(source) or _HASH.match(source) or source in _HARMLESS)]
+    if "'strict-dynamic'" in sources:
+        return [source for source in left if source == "'unsafe-eval'"]
+    if trusts_only_named_scripts(sources):
+        return [source for source in left if source != "'unsafe-inline'"]
+    return left
 
 
 def _allows_any_host(sources: tuple[str, ...]) -> bool:
