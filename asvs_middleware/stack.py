@@ -212,7 +212,8 @@ class Stack:
         for app, covered in covered_applications(self.app):
             publish(app, self.entries if app is self.app else None)
             own = app is self.app
-            watch(app, self.guard, Rule(self.policy.prefix_marks, covered, own, self._waived if own else {}))
+            waived = self._waived if own else {}
+            watch(app, self.guard, Rule(self.policy.prefix_marks, covered=covered, is_own=own, waived=waived))
         self._partners.fill()
         self._checked = True
 

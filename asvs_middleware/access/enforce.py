@@ -45,7 +45,7 @@ async def authorize(scope: Scope, mark: Sensitive) -> VerifiedCaller:
         Refused: the caller does not meet the mark, or no layer of ours carries this request.
     """
     exchange = exchange_of(scope)
-    verifier = None if exchange is None else exchange.verifier
+    verifier = None if exchange is None else exchange.means.verifier
     if exchange is None or verifier is None:
         raise Refused(_unsecured(scope))
     if exchange.happened is not None and exchange.refusal is not None:

@@ -7,7 +7,7 @@ keeps a thing in `app` and calls another.
 """
 
 from itertools import takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,20 +24,24 @@ WATCHED: Final = "__asvs_watched__"
 """The attribute a router keeps under what each app it is in asks for there."""
 
 
-class Rule(NamedTuple):
+class Rule:
     """What one app asks for at a router that is in it.
 
-    Attributes:
+    Args:
         prefixes: the marks of paths.
         covered: a mark is round the router wherever it is mounted, so that no route in it needs one.
         is_own: the router is the app's own; what comes to it past the layer is asked too, and gets no further.
-        waived: the paths that waive a mark, for the app's own router.
+        waived: the paths that waive a mark, for the app's own router; they may become known later.
     """
 
-    prefixes: PrefixMarks
-    covered: bool
-    is_own: bool
-    waived: Waived
+    __slots__ = ("asks", "covered", "is_own", "prefixes", "waived")
+
+    def __init__(self, prefixes: PrefixMarks, *, covered: bool, is_own: bool, waived: Waived) -> None:
+        self.prefixes = prefixes
+        self.covered = covered
+        self.is_own = is_own
+        self.waived = waived
+        self.asks = bool(prefixes)  # Known once, for every request comes by here.
 
 
 Rules = dict[Any, Rule]
@@ -110,8 +114,10 @@ def _watched(route: ASGIApp, rules: Rules, *, is_entry: bool) -> ASGIApp:
 
     def note(scope: Scope, receive: Receive, send: Send) -> Any:
         exchange = exchange_of(scope)
-        rule = rules.get(exchange.verifier if exchange is not None else None) or rules.get(None)
-        if exchange is not None:
+        if exchange is None:
+            rule = rules.get(None)
+        else:
+            rule = rules.get(exchange.means.verifier) or rules.get(None)
             # Most requests come with the layer's own scope, and this is their first router: nothing to keep.
             if scope is not exchange.scope or "endpoint" in scope or exchange.happened is not None:
                 exchange.routed, exchange.reached = scope, scope.get("endpoint")
@@ -120,7 +126,7 @@ def _watched(route: ASGIApp, rules: Rules, *, is_entry: bool) -> ASGIApp:
                 exchange.covered = rule.covered
                 if is_entry and rule.waived:
                     note_waivers(exchange, scope, rule.waived)
-        if rule is None or not rule.prefixes or scope["type"] == "lifespan":
+        if rule is None or not rule.asks or scope["type"] == "lifespan":
             return route(scope, receive, send)
         root = scope.get("root_path") if rule.is_own else root_of(scope)
         marks = unproven(rule.prefixes, scope, root, exchange)

@@ -96,7 +96,8 @@ class Fused:
             exchange, scope = found, found.scope
         scope[SCOPE_KEY] = exchange
         if self._is_guarded:  # A server that shares one state between requests may not share callers.
-            scope["state"] = {**(scope.get("state") or {})}
+            state = scope.get("state")
+            scope["state"] = {**state} if state else {}
         try:
             if self._inside is None:
                 self._inside = self._first(self.app)
