@@ -20,8 +20,8 @@ from .access import (
     before_body,
     before_start,
     by_path,
-    covered_applications,
     judged,
+    mounted_applications,
     nothing_to_guard,
     place_documentation,
     publish,
@@ -209,11 +209,11 @@ class Stack:
         refuse_problems(entries)
         self._waived.update(waived_by(entries))
         self.headers.compile(self.app)
-        for app, covered in covered_applications(self.app):
-            publish(app, self.entries if app is self.app else None)
+        for app, covered, places in mounted_applications(self.app):
             own = app is self.app
-            waived = self._waived if own else {}
-            watch(app, self.guard, Rule(self.policy.prefix_marks, covered=covered, is_own=own, waived=waived))
+            publish(app, self.entries if own else None)
+            rule = Rule(self.policy.prefix_marks, self._waived, covered=covered, is_own=own, places=places)
+            watch(app, self.guard, rule)
         self._partners.fill()
         self._checked = True
 

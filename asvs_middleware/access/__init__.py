@@ -12,7 +12,7 @@ from .marks import Marking, Public, Sensitive
 from .matrix import needs_of, rendered, set_by
 from .openapi import described, publish
 from .prefixes import PrefixMarks, by_path
-from .routes import RouteEntry, applications, covered_applications, walk
+from .routes import RouteEntry, applications, mounted_applications, walk
 from .watch import Rule, watch
 
 __all__ = [
@@ -33,9 +33,9 @@ __all__ = [
     "before_body",
     "before_start",
     "by_path",
-    "covered_applications",
     "described",
     "judged",
+    "mounted_applications",
     "needs_of",
     "nothing_to_guard",
     "place_documentation",

@@ -5,7 +5,7 @@ so that a middleware that writes the path anew leads nobody past a mark. Nothing
 neither.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from posixpath import normpath
 from typing import Any, Final
 
@@ -91,23 +91,42 @@ def by_path(app: ASGIApp, prefixes: PrefixMarks, waived: Waived) -> ASGIApp:
             scope[ROOT] = root
         exchange = exchange_of(scope)
         if waived and exchange is not None:
-            note_waivers(exchange, scope, waived)
+            note_waivers(exchange, scope, waived, paths_at(("",), scope), anew=True)
         marks = unproven(prefixes, scope, root, exchange)
         return after(marks, app, scope, receive, send) if marks else app(scope, receive, send)
 
     return guarded
 
 
+def paths_at(places: Sequence[str], scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the path below the app that a request has come to in a router that stands there, whatever is written.
+
+    One, where the root_path tells which of several places it is; else one for each.
+
+    >>> paths_at(["/m"], {"path": "/m/a", "root_path": "/m"}), paths_at(["/m"], {"path": "/a", "root_path": ""})
+    (('/m/a',), ('/m/a',))
+    """
+    root = scope.get("root_path") or ""
+    below = path_below(scope["path"], root)
+    fitting = [place for place in places if root.endswith(place)]
+    return tuple(place + below for place in ([max(fitting, key=len)] if fitting else places))
+
+
 def unproven(
-    prefixes: PrefixMarks, scope: Mapping[str, Any], root: str | None, exchange: Exchange | None
+    prefixes: PrefixMarks,
+    scope: Mapping[str, Any],
+    root: str | None,
+    exchange: Exchange | None,
+    at: Sequence[str] = (),
 ) -> tuple[Sensitive, ...]:
-    """Return the marks of the path, in either reading, that have not been proved; note if a prefix covers it.
+    """Return the marks of the path, in every reading, that have not been proved; note if a prefix covers it.
 
     Args:
         prefixes: the marks.
         scope: of the request, whose path a middleware may have written anew.
         root: the root_path of the app that the prefixes are those of.
         exchange: of the request; None where it was served past its layer, and gets no further than a mark.
+        at: the path below that app by the place of the router; several, where it has several.
     """
     if exchange is not None and exchange.happened is not None and PREFIX in waives(exchange):
         return ()
@@ -115,6 +134,10 @@ def unproven(
     if root:
         below = path_below(path, root)
     marks = prefixes.marks(below)
+    for one in at:
+        if one != below:
+            there = prefixes.marks(one)
+            marks = there if marks is None else (*marks, *(there or ()))
     if marks is not None and exchange is not None:
         exchange.covered = True
     if path is not below:
@@ -122,7 +145,7 @@ def unproven(
         marks = (*(marks or ()), *(prefixes.marks(path) or ()))
     if "//" in path or "/." in path or "\\" in path:
         # An app that serves files reads another path than the router: the mark holds for that one too.
-        for one in (below, path):
+        for one in (below, path, *at):
             marks = (*(marks or ()), *(prefixes.marks(as_a_file(one)) or ()))
         if climbs(path):  # Out of a mount, and back in by the name of the folder, which only the app knows.
             marks = (*(marks or ()), *prefixes.all)
@@ -168,16 +191,25 @@ async def after(marks: tuple[Sensitive, ...], app: ASGIApp, scope: Scope, receiv
     await app(scope, receive, send)
 
 
-def note_waivers(exchange: Exchange, scope: Scope, waived: Waived) -> None:
+def note_waivers(exchange: Exchange, scope: Scope, waived: Waived, at: Sequence[str], *, anew: bool) -> None:
     """Note which marks the path waives.
 
-    Written anew each time: a middleware may have led the request from a path that waives to one that does not. That
-    can be done until the first mark of a mount or a router was asked for, or waived; what follows goes by the path
-    that was asked about, and the backstop sees to it that the endpoint is one that waives.
+    A middleware may lead the request from a path that waives to one that does not. So the app's own router notes it
+    anew, and every router behind it takes back what the path does not waive where that router stands. The backstop
+    sees to it that the endpoint is one that waives.
+
+    Args:
+        exchange: of the request.
+        scope: of the request, whose path a middleware may have written anew.
+        waived: what each path waives.
+        at: the path below the app that the request has come to; several, where it cannot be told.
+        anew: whether what was noted before is forgotten.
     """
+    if not anew and not exchange.waives:
+        return
     method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
-    below = path_below(scope["path"], scope.get("root_path") or "")
-    found = waived.get((below, method)) or waived.get((below, ANY)) or frozenset()
+    each = [waived.get((one, method)) or waived.get((one, ANY)) or frozenset[Place]() for one in at]
+    found = each[0].intersection(*each[1:]) if anew else exchange.waives.intersection(*each)
     if found or exchange.waives:
         exchange.waives = found
 

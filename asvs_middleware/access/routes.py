@@ -139,24 +139,41 @@ def _unknown(path: str, route: Any, covers: tuple[Cover, ...]) -> RouteEntry:
 
 def applications(app: Any) -> Iterator[Any]:
     """Yield an app and every app with routes mounted in it, each once."""
-    yield from (one for one, _ in covered_applications(app))
+    yield from (one.app for one in mounted_applications(app))
 
 
-def covered_applications(app: Any) -> list[tuple[Any, bool]]:
-    """Return an app and every app with routes mounted in it, each with whether a mark is round it wherever it is."""
-    found: dict[int, tuple[Any, bool]] = {}
-    seen: set[tuple[int, bool]] = set()
-    waiting: list[tuple[Any, bool]] = [(app, False)]
+class Mounted(NamedTuple):
+    """An app with routes, and where it is to be found.
+
+    Attributes:
+        app: the app.
+        covered: a mark is round it wherever it is.
+        places: the paths it is mounted at, as the routes have them; "" for the outermost app.
+    """
+
+    app: Any
+    covered: bool
+    places: tuple[str, ...]
+
+
+def mounted_applications(app: Any) -> list[Mounted]:
+    """Return an app and every app with routes mounted in it, each once."""
+    found: dict[int, Mounted] = {}
+    seen: set[tuple[int, bool, str]] = set()
+    waiting: list[tuple[Any, bool, str, tuple[Any, ...]]] = [(app, False, "", ())]
     while waiting:
-        one, covered = _inside(*waiting.pop(0))
+        given, around, place, within = waiting.pop(0)
+        one, covered = _inside(given, around)
         is_foreign = one is not app and getattr(one, SECURED, False)  # A secured app inside sees to itself.
-        if (id(one), covered) in seen or not hasattr(one, "routes") or is_foreign:
+        is_round = any(one is outer for outer in within)  # It is mounted in itself, and no place would be the last.
+        if (id(one), covered, place) in seen or not hasattr(one, "routes") or is_foreign or is_round:
             continue
-        seen.add((id(one), covered))
-        found[id(one)] = one, covered and found.get(id(one), (one, True))[1]
+        seen.add((id(one), covered, place))
+        before = found.get(id(one), Mounted(one, True, ()))
+        found[id(one)] = Mounted(one, covered and before.covered, tuple(dict.fromkeys((*before.places, place))))
         waiting += [
-            (route.app, covered or bool(around))
-            for _, route, _, around in contexts(one.routes, "")
+            (route.app, covered or bool(more), place + (path or ""), (*within, one))
+            for path, route, _, more in contexts(one.routes, "")
             if isinstance(route, Mount | Host)
         ]
     return list(found.values())

@@ -1,11 +1,12 @@
 """What every router of a secured app does first: say which scope it writes to, and ask again for the marks of paths.
 
 v5.0.0-8.2.1, v5.0.0-8.3.1. A middleware of the app, of a mount or of a router may hand on a scope of its own or write
-the path anew. So each router is watched where it takes a request over and again behind the middleware it was made with.
-Not known here: what a middleware makes of a path that it takes out of its mount, `root_path` and all; and one that
-keeps a thing in `app` and calls another.
+the path anew. So each router is watched where it takes a request over and again behind the middleware it was made with,
+and asks for what the path says it is, and for what it is where the router stands: there a middleware writes nothing.
+Not known here: a middleware that keeps a thing in `app` and calls another.
 """
 
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from ..errors import ConfigurationError
 from ..wrapped import layers
 from .enforce import name_of
 from .guard import Guard
-from .prefixes import PrefixMarks, Waived, after, note_waivers, root_of, unproven
+from .prefixes import PrefixMarks, Waived, after, note_waivers, paths_at, root_of, unproven
 from .routers import router_of
 
 WATCHED: Final = "__asvs_watched__"
@@ -29,18 +30,22 @@ class Rule:
 
     Args:
         prefixes: the marks of paths.
+        waived: the paths that waive a mark; they may become known later.
         covered: a mark is round the router wherever it is mounted, so that no route in it needs one.
         is_own: the router is the app's own; what comes to it past the layer is asked too, and gets no further.
-        waived: the paths that waive a mark, for the app's own router; they may become known later.
+        places: the paths it is mounted at.
     """
 
-    __slots__ = ("asks", "covered", "is_own", "prefixes", "waived")
+    __slots__ = ("asks", "covered", "is_own", "places", "prefixes", "waived")
 
-    def __init__(self, prefixes: PrefixMarks, *, covered: bool, is_own: bool, waived: Waived) -> None:
+    def __init__(
+        self, prefixes: PrefixMarks, waived: Waived, *, covered: bool, is_own: bool, places: Sequence[str]
+    ) -> None:
         self.prefixes = prefixes
+        self.waived = waived
         self.covered = covered
         self.is_own = is_own
-        self.waived = waived
+        self.places = tuple(places)
         self.asks = bool(prefixes)  # Known once, for every request comes by here.
 
 
@@ -124,12 +129,13 @@ def _watched(route: ASGIApp, rules: Rules, *, is_entry: bool) -> ASGIApp:
             if rule is not None:
                 # Written anew: a middleware may have led the request here out of a place that is covered.
                 exchange.covered = rule.covered
-                if is_entry and rule.waived:
-                    note_waivers(exchange, scope, rule.waived)
+                if rule.waived:
+                    at = paths_at(rule.places, scope)
+                    note_waivers(exchange, scope, rule.waived, at, anew=is_entry and rule.is_own)
         if rule is None or not rule.asks or scope["type"] == "lifespan":
             return route(scope, receive, send)
         root = scope.get("root_path") if rule.is_own else root_of(scope)
-        marks = unproven(rule.prefixes, scope, root, exchange)
+        marks = unproven(rule.prefixes, scope, root, exchange, paths_at(rule.places, scope))
         return after(marks, route, scope, receive, send) if marks else route(scope, receive, send)
 
     return note

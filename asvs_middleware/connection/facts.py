@@ -1,7 +1,7 @@
 """One pass over a request's header fields gives one immutable Connection; everything later reads that."""
 
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Receive, Scope
 
@@ -11,7 +11,7 @@ from .forwarded_certificates import CertificateFields, ForwardedCertificates, Fo
 from .glance import Glance, Ordinary, Told, glance_for, host_in_front, proxied_glance_for
 from .networks import UNIX, Networks
 from .notices import Notices
-from .transport import Transport, address_of, read_transport
+from .transport import Transport, address_of, read_transport, tls_extension
 from .trust import TrustedProxies
 
 _SECURE = frozenset({"https", "wss"})
@@ -31,6 +31,7 @@ class Connection(NamedTuple):
         authorization: every Authorization value, in order; none where the layer judges nobody.
         claims_tls: an untrusted peer says that the client spoke TLS to it; never believed (claims.py).
         forwarded: the client certificate a configured peer forwards; None where the handshake's own counts.
+        extension: the server's `tls` extension as it came, where there is no TLS object to hold against it.
     """
 
     scope: Scope
@@ -42,6 +43,7 @@ class Connection(NamedTuple):
     authorization: tuple[bytes, ...]
     claims_tls: bool = False
     forwarded: ForwardedFields | None = None
+    extension: Any = None
 
     def __repr__(self) -> str:
         """Name the two ends: scope and fields hold tokens, cookies and the query (v5.0.0-16.2.5)."""
@@ -148,13 +150,14 @@ class ConnectionReader:
 
     def ordinary(self, scope: Scope, told: Told, receive: Receive) -> Connection:
         """Return the same of a request that a glance told."""
-        host, transport, client, authorization = told
+        host, transport, client, authorization, extension = told
         if transport is None:
             transport = _by_now(client, receive)
         via_proxy = self._is_proxy(transport.peer)
         forwarded = None if self._certificates.policy is None else self._certificates.unshown(transport)
         # In the order of the class: names cost three times as much.
-        return Connection._make((scope, transport, True, host, client, via_proxy, authorization, False, forwarded))
+        facts = scope, transport, True, host, client, via_proxy, authorization, False, forwarded, extension
+        return Connection._make(facts)
 
 
 class ScopeReader:
@@ -179,12 +182,21 @@ class ScopeReader:
         host = next((value for name, value in scope["headers"] if name == b"host"), None)
         client = scope.get("client")
         secure, transport = scope.get("scheme") in _SECURE, read_transport(scope, receive)
-        return Connection(scope, transport, secure, host, client[0] if client else None, False, ())
+        return Connection(
+            scope,
+            transport,
+            secure,
+            host,
+            client[0] if client else None,
+            False,
+            (),
+            extension=_extension(scope, transport),
+        )
 
     def ordinary(self, scope: Scope, told: Told, receive: Receive) -> Connection:
         """Return what the scope said."""
-        host, _, client, _ = told
-        return Connection(scope, _by_now(client, receive), True, host, client, False, ())
+        host, _, client, _, extension = told
+        return Connection(scope, _by_now(client, receive), True, host, client, False, (), extension=extension)
 
 
 def connection_reader(
@@ -224,8 +236,13 @@ def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> t
         client=client[0] if client else None,
         via_proxy=via_proxy,
         authorization=authorization,
+        extension=_extension(scope, transport),
     )
     return connection, forwarded
+
+
+def _extension(scope: Scope, transport: Transport) -> Any:
+    return tls_extension(scope) if transport.tls is None else None
 
 
 def _as_the_proxy_says(connection: Connection, proxies: TrustedProxies, notices: Notices) -> Connection:

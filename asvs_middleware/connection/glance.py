@@ -15,17 +15,17 @@ from starlette.types import Receive, Scope
 from .field_names import LOOKALIKES, RFC_7239, WRITTEN_BY_PROXIES, X_FORWARDED
 from .notices import contradicts
 from .proxies import FOR, HOST, LONGEST_NODE, PROTO, address_in
-from .transport import Transport, address_of, read_transport
+from .transport import Transport, address_of, read_transport, tls_extension
 
-Told = tuple[bytes | None, Transport | None, str | None, tuple[bytes, ...]]
-"""Host; the transport, where it is in reach; the client's address; every Authorization value.
+Told = tuple[bytes | None, Transport | None, str | None, tuple[bytes, ...], Any]
+"""Host; the transport, where it is in reach; the client's address; every Authorization value; Connection.extension.
 
 They are kept: code of the app may write into the scope, and a connection that is gone tells nothing later.
 """
 
 Glance = Callable[[Scope, Receive], Told]
 
-UNTOLD: Final[Told] = (None, None, None, ())
+UNTOLD: Final[Told] = (None, None, None, (), None)
 """Nothing, of a request that takes a full look."""
 
 _SLASH: Final = 0x2F
@@ -90,6 +90,7 @@ def glance_for(
             transport = _that_speaks_tls(server)
             if transport is None or (is_proxy is not None and is_proxy(transport.peer)):
                 return UNTOLD
+        extension = tls_extension(scope) if transport is None or transport.tls is None else None
         host: bytes | None = None
         authorization: tuple[bytes, ...] = ()
         size = 0
@@ -104,7 +105,9 @@ def glance_for(
                 authorization += (value,)
             elif name in telling or not seems_harmless(name):
                 return UNTOLD
-        return (host, transport, client, authorization) if host is not None and size <= most_bytes else UNTOLD
+        return (
+            (host, transport, client, authorization, extension) if host is not None and size <= most_bytes else UNTOLD
+        )
 
     return glance
 
@@ -164,7 +167,7 @@ def proxied_glance_for(
                 return UNTOLD
         if host is None or client is None or not secure or size > most_bytes:
             return UNTOLD
-        return host, transport, client, authorization
+        return host, transport, client, authorization, None  # The handshake was the proxy's.
 
     return glance
 
@@ -204,4 +207,4 @@ def host_in_front(scope: Scope, _receive: Receive) -> Told:
     if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
         return UNTOLD
     client = scope.get("client")
-    return pairs[0][1], None, client[0] if client else None, ()
+    return pairs[0][1], None, client[0] if client else None, (), tls_extension(scope)

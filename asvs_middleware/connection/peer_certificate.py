@@ -6,13 +6,13 @@ none but the one it forwards, if it is told to.
 """
 
 import ssl
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from ..errors import CertificateRefused
 from .facts import Connection
+from .transport import tls_extension
 
 
 def presented_chain(connection: Connection) -> tuple[bytes, ...]:
@@ -29,11 +29,10 @@ def presented_chain(connection: Connection) -> tuple[bytes, ...]:
     unknown = connection.transport.reached and connection.transport.peer is None
     if connection.via_proxy or unknown:  # A connection that is gone has no peer left: it may have been a proxy.
         return ()
-    said = _from_extension(connection.scope)
     tls = connection.transport.tls
     if tls is None:
-        return said
-    seen = handshake_chain(tls)
+        return _said_by(connection.extension)
+    said, seen = _said_by(tls_extension(connection.scope)), handshake_chain(tls)
     if said and said[0] not in seen[:1]:
         raise CertificateRefused(
             "The tls extension names another client certificate than the handshake.",
@@ -55,11 +54,10 @@ def handshake_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     return chain
 
 
-def _from_extension(scope: Mapping[str, Any]) -> tuple[bytes, ...]:
+def _said_by(tls: Any) -> tuple[bytes, ...]:
+    if not tls:
+        return ()
     try:
-        tls = (scope.get("extensions") or {}).get("tls")
-        if not tls:
-            return ()
         leaf, chain, fault = tls.get("client_cert"), tls.get("client_cert_chain") or (), tls.get("client_cert_error")
         if fault:  # Version 0.2 of the extension: a certificate was shown and did not verify.
             raise CertificateRefused(

@@ -6,6 +6,7 @@ is bound. Every step is probed: where one is missing nothing is known, and the A
 """
 
 import ssl
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from starlette.types import Receive, Scope
@@ -35,7 +36,7 @@ GONE: Final = Transport(None, False, None)
 
 def read_transport(scope: Scope, receive: Receive) -> Transport:
     """Return what the transport says, or what the scope says where the transport is out of reach."""
-    probe = getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
+    probe = _probe(receive)
     if probe is None:
         client = scope.get("client")
         return Transport(address_of(tuple(client or ())), scope.get("scheme") in {"https", "wss"}, None, False)
@@ -45,6 +46,37 @@ def read_transport(scope: Scope, receive: Receive) -> Transport:
         return Transport(address_of(probe("peername")), secure, tls)
     except AttributeError:  # asyncio's TLS transport, once it was closed twice.
         return GONE
+
+
+def _probe(receive: Receive) -> Any:
+    """Return what asks the server's transport, where it is in reach."""
+    return getattr(getattr(getattr(receive, "__self__", None), "transport", None), "get_extra_info", None)
+
+
+def tls_extension(scope: Mapping[str, Any]) -> Any:
+    """Return the server's `tls` extension as it is now: a copy, for code of the app may write into the scope.
+
+    It may have any shape: who reads it (peer_certificate.py) refuses what is none.
+    """
+    extensions = scope.get("extensions")
+    if not extensions:
+        return None
+    said = extensions.get("tls") if isinstance(extensions, Mapping) else extensions
+    if not isinstance(said, Mapping):
+        return said
+    chain = said.get("client_cert_chain")
+    return {**said, "client_cert_chain": [*chain]} if isinstance(chain, list) else {**said}
+
+
+def own_extensions(scope: Mapping[str, Any], receive: Receive) -> Any:
+    """Return the extensions for the app alone, where they are all that tells of the handshake.
+
+    What has another shape than ASGI's stays what it is.
+    """
+    extensions = scope["extensions"]
+    if not isinstance(extensions, Mapping) or _probe(receive) is not None:
+        return extensions
+    return {**extensions, "tls": tls_extension(scope)} if "tls" in extensions else {**extensions}
 
 
 def address_of(peername: Any) -> str | None:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 
 from asvs_middleware import SecurityPolicy, public, secure, sensitive
-from asvs_middleware.access.routes import applications, covered_applications
+from asvs_middleware.access.routes import applications, mounted_applications
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.middleware import RouteHeaders, headers
 from asvs_middleware.stack import stack_of
@@ -179,18 +179,46 @@ async def test_a_waiver_is_for_the_path_that_was_asked(
 
 
 @pytest.mark.parametrize("build", [starlette, fastapi, in_a_router], ids=["Starlette", "FastAPI", "Router"])
-async def test_a_waiver_for_another_endpoint(idp: Any, ask: Any, build: Build) -> None:
-    """Where a path waived a mark and a mount's middleware led to another route, the response is thrown away."""
+@pytest.mark.parametrize("default", ["deny", "allow"])
+@pytest.mark.parametrize("kind", ["middleware of the mount", "wrapped", "middleware of a router", "an app"])
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        pytest.param("/files", "/files/a/x", id="as the mount has it"),
+        pytest.param("/files", "/a/x", id="out of the mount"),
+        pytest.param("", "/a/x", id="root_path taken off too"),
+        pytest.param("/zz", "/zz/a/x", id="another root_path"),
+        pytest.param("/files/a", "/files/a/a/x", id="a root_path under the mark"),
+        pytest.param("/files/a/open", "/files/a/open/a/x", id="a root_path that waives"),
+        pytest.param("/behind/files", "/behind/files//a/x", id="two slashes"),
+    ],
+)
+async def test_what_a_mount_makes_of_a_path(  # noqa: PLR0917  # Fixtures and parameters.
+    idp: Any, ask: Any, build: Build, kind: str, root: str, path: str, default: Any
+) -> None:
+    """A mark of a prefix holds where the router stands, and a waiver too: before the endpoint runs."""
+    ran: list[str] = []
+
+    async def marked_by_the_path(request: Request) -> PlainTextResponse:
+        ran.append(request.url.path)
+        return PlainTextResponse("SECRET")
 
     class Elsewhere(Copying):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await self.app({**scope, "path": "/files/b"}, receive, send)
+            await self.app({**scope, "path": path, "root_path": root}, receive, send)
 
-    inner = [Route("/open", waiving), Route("/b", secret)]
-    app = build([Mount("/files", routes=inner, middleware=[Middleware(Elsewhere)])], [])
-    app = secure(app, policy(idp, marks={"/files/": sensitive()}))
-    response = await ask(app, "/files/open")
-    assert (response.status_code, "SECRET" in response.text) == (500, False)
+    inner = [Route("/a/open", waiving), Route("/a/x", marked_by_the_path)]
+    mounted = {
+        "middleware of the mount": lambda: Mount("/files", routes=inner, middleware=[Middleware(Elsewhere)]),
+        "wrapped": lambda: Mount("/files", Elsewhere(Router(routes=inner))),
+        "middleware of a router": lambda: Mount("/files", Router(routes=inner, middleware=[Middleware(Elsewhere)])),
+        "an app": lambda: Mount("/files", Elsewhere(Starlette(routes=inner))),
+    }[kind]()
+    app = secure(build([mounted], []), policy(idp, default=default, marks={"/files/a/": sensitive()}))
+    for asked in ("/files/b", "/files/a/open", "/files/a/x"):
+        assert (await ask(app, asked)).status_code == 401, asked
+    assert ran == []
+    assert (await ask(app, "/files/b", headers=idp.bearer())).status_code in {200, 404}
 
 
 @pytest.mark.parametrize("how", ["middleware of the mount", "wrapped"])
@@ -337,8 +365,41 @@ def test_what_covers_an_app() -> None:
             Mount("/e", Copying(open_to_all(once))),
         ]
     )
-    assert covered_applications(app) == [(app, False), (once, True), (twice, False), (never, False)]
+    assert mounted_applications(app) == [
+        (app, False, ("",)),
+        (once, True, ("/a", "/e")),
+        (twice, False, ("/b", "/c")),
+        (never, False, ("/d",)),
+    ]
     assert list(applications(app)) == [app, once, twice, never]
+
+
+def test_an_app_mounted_in_itself() -> None:
+    """It has one place for each mount that is not its own, and looking for them ends."""
+    app = Starlette()
+    inner = Starlette(routes=[Mount("/back", app)])
+    app.mount("/in", inner)
+    assert mounted_applications(app) == [(app, False, ("",)), (inner, False, ("/in",))]
+
+
+async def test_an_app_at_two_places(idp: Any, ask: Any) -> None:
+    """The root_path tells at which of them a request is; where it tells nothing, the marks of both hold."""
+    bare: list[bool] = [False]
+
+    class Bare(Copying):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            taken = {"path": "/a/x", "root_path": "/zz"} if bare[0] else {}
+            await self.app({**scope, **taken}, receive, send)
+
+    async def unmarked(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x")
+
+    twice = Router(routes=[Route("/a/x", unmarked)], middleware=[Middleware(Bare)])
+    app = Starlette(routes=[Mount("/one", twice), Mount("/two", twice)])
+    secure(app, policy(idp, default="allow", marks={"/two/a/": sensitive()}))
+    assert [(await ask(app, f"/{place}/a/x")).status_code for place in ("one", "two")] == [200, 401]
+    bare[0] = True
+    assert [(await ask(app, f"/{place}/a/x")).status_code for place in ("one", "two")] == [401, 401]
 
 
 def test_layers() -> None:

@@ -71,7 +71,7 @@ async def test_the_transport_stays_in_reach(a_scope: Make, receive: Any, accepte
 def test_the_connection_is_what_arrived(a_scope: Make, receive: Any) -> None:
     """It is read when somebody asks, from the values the request came with and not from what the app made of them."""
     scope = a_scope((b"host", b"api.example.com"), scheme="https", client=("198.51.100.7", 50123))
-    told = (b"api.example.com", None, "198.51.100.7", ())
+    told = (b"api.example.com", None, "198.51.100.7", (), None)
     exchange = Exchange(scope, receive, send, Means(connection_reader(Networks([])), None), 2, told)
     scope["headers"] = [(b"host", b"evil.example"), (b"authorization", b"Bearer forged")]
     scope["client"], scope["scheme"] = ("127.0.0.1", 1), "http"

@@ -69,7 +69,7 @@ def test_what_is_ordinary_at_a_glance(
     seen = glance_behind_a_proxy(scope, receive)
     client = None if scope["client"] is None else scope["client"][0]
     token = tuple(value for name, value in pairs if name == b"authorization")
-    assert seen == ((b"api.example.com", None, client, token) if ordinary else UNTOLD)
+    assert seen == ((b"api.example.com", None, client, token, None) if ordinary else UNTOLD)
     found = behind_a_proxy(scope, receive)
     if ordinary:
         assert (found.secure, found.via_proxy, found.host) == (True, False, seen[0])
@@ -104,7 +104,9 @@ def test_a_layer_that_judges_nobody(a_scope: Make, receive: Any, pairs: Any, sch
     """It believes the server and takes nothing off; the glance gives the host that a full look finds."""
     scope = a_scope(*pairs, scheme=scheme)
     client = None if scope["client"] is None else scope["client"][0]
-    assert ScopeReader().glance(ORDINARY)(scope, receive) == (UNTOLD if seen is None else (seen, None, client, ()))
+    assert ScopeReader().glance(ORDINARY)(scope, receive) == (
+        UNTOLD if seen is None else (seen, None, client, (), None)
+    )
     found = ScopeReader()(scope, receive)
     assert (found.secure, found.host) == (scheme == "https", HOST[1] if HOST in pairs else None)
     assert found.scope is scope
@@ -238,7 +240,7 @@ def test_a_proxied_glance_never_sees_more_than_a_full_look(
     assert proxied is not None
     seen = proxied(scope, receive)
     if seen is not UNTOLD:
-        host, _, told, _ = seen
+        host, _, told, *_ = seen
         found = behind_a_proxy(scope, receive)
         assert (found.host, found.client, found.secure) == (host, told, True)
         assert found.scope == {**scope, "scheme": "https", "client": (told, 0)}

@@ -149,4 +149,4 @@ def test_an_authorization_that_a_gate_reads_is_for_the_whole_look(a_scope: Make,
     only = ORDINARY.__class__(methods=ORDINARY.methods, harmless=harmless, seems_harmless=lambda _name: False)
     scope = a_scope(HOST, TOKEN, scheme="https", client=("203.0.113.5", 1))
     told = READERS["a proxy"].glance(only)(scope, nobody)
-    assert told == ((HOST[1], None, "203.0.113.5", (TOKEN[1],)) if may else UNTOLD)
+    assert told == ((HOST[1], None, "203.0.113.5", (TOKEN[1],), None) if may else UNTOLD)

@@ -56,7 +56,7 @@ def judge(
         if proxied_glance is not None and scope["type"] == "http" and SCOPE_KEY not in scope:
             told = proxied_glance(scope, receive)
             if told is not UNTOLD:
-                ordinary_host, _, client, _ = told
+                ordinary_host, _, client, *_ = told
                 came = cleared.get(ordinary_host)
                 if came is not None:
                     put_right = {**scope, "scheme": "https", "client": client_address(client, scope.get("client"))}

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...connection import Read
 from ...connection.exchange import SCOPE_KEY, Exchange, Means, Verifier
 from ...connection.glance import UNTOLD, Ordinary, Told
+from ...connection.transport import own_extensions
 from ..gates.verdict import Gate
 from ..response.dress import Dress
 from .admit import ExposedCredentialHook, answering, judge
@@ -95,9 +96,11 @@ class Fused:
                 return await found
             exchange, scope = found, found.scope
         scope[SCOPE_KEY] = exchange
-        if self._is_guarded:  # A server that shares one state between requests may not share callers.
+        if self._is_guarded:  # A server that shares these between requests may not share what the app puts there.
             state = scope.get("state")
             scope["state"] = {**state} if state else {}
+            if "extensions" in scope:
+                scope["extensions"] = own_extensions(scope, receive)
         try:
             if self._inside is None:
                 self._inside = self._first(self.app)
