@@ -14,10 +14,10 @@ from starlette.convertors import CONVERTOR_TYPES
 from starlette.types import Scope
 
 from .covers import PREFIX
-from .marks import Sensitive
+from .marks import Place, Public
 from .prefixes import ANY, WEBSOCKET, PrefixMarks, as_a_file, climbs
 from .reach import BELOW, NO_METHOD, Reached, reached
-from .routes import RouteEntry
+from .routes import OWN_POLICY, RouteEntry
 
 _PARAMETER: Final = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::([a-zA-Z_][a-zA-Z0-9_]*))?}")
 
@@ -27,8 +27,9 @@ class Answering(NamedTuple):
 
     Attributes:
         entry: the route, with the marks that hold at this very path. Where no route has the method, it is the one
-            whose router says so, without the mark of an endpoint that does not run; where none has the path, it is one
-            without an endpoint: what the prefixes, mounts and routers on the way ask.
+            whose router says so, and the mark of the endpoint that does not run only where the guard asks for it all
+            the same; where none has the path, it is one without an endpoint: what the prefixes, mounts and routers on
+            the way ask.
         mount: the mount it lies in, in the same way; None without one.
         status: what the router answers itself; None where an endpoint or an app does, or where no app is known.
         app: the application that words such an answer; None without one.
@@ -52,11 +53,11 @@ def answering(app: Any, entries: Sequence[RouteEntry], prefixes: PrefixMarks, sc
     at = Reached() if app is None else reached(app, scope)
     path, method = scope["path"], scope.get("method", WEBSOCKET)
     here = [one for one in entries if at.route is not None and one.route is at.route and one.path == at.path]
+    here.sort(key=lambda one: method not in one.methods)  # A class's own `head` goes before its `get`.
     found = None if at.status is not None else next((one for one in here if answers(one, method)), None)
     status = at.status
     if found is None and here:
-        own = here[0].own if at.asks_own and isinstance(here[0].own, Sensitive) else None
-        found, status = replace(here[0], own=own), NO_METHOD
+        found, status = replace(here[0], own=at.asks), NO_METHOD
     elif found is None:
         found = RouteEntry(path, (method,), None, None, at.covers, "", None)
     elif lacks(found, method):
@@ -64,8 +65,19 @@ def answering(app: Any, entries: Sequence[RouteEntry], prefixes: PrefixMarks, sc
     anywhere = prefixes.proved if climbs(path) else ()
     by_path = dict.fromkeys((*prefixes.covers(path), *prefixes.covers(as_a_file(path)), *anywhere))
     mount = None if at.mount is None else RouteEntry(f"{at.within}{BELOW}", (ANY,), None, None, (), "", at.mount)
-    covers = (*by_path, *(one for one in found.covers if one.place != PREFIX))
+    waived = _waived(entries, path, method)
+    all_covers = (*by_path, *(one for one in found.covers if one.place != PREFIX))
+    covers = tuple(one for one in all_covers if one.place not in waived)
     return Answering(replace(found, covers=covers), mount, status, at.app)
+
+
+def _waived(entries: Sequence[RouteEntry], path: str, method: str) -> frozenset[Place]:
+    """Return the places whose marks are not asked for at a path; a router's own answer there is sent without them too.
+
+    The layer goes by the path, before it is routed (prefixes.py).
+    """
+    here = (one for one in entries if one.path == path and answers(one, method))
+    return frozenset(place for one in here if isinstance(one.own, Public) for place in one.own.overrides)
 
 
 @cache
@@ -89,6 +101,11 @@ def answered(one: RouteEntry) -> tuple[str, ...]:
     """Return the methods a route answers; a class answers HEAD with `get`."""
     by_class = isinstance(getattr(one.route, "endpoint", None), type)
     return (*one.methods, "HEAD") if by_class and one.methods == ("GET",) else one.methods
+
+
+def has_own_policy(one: RouteEntry) -> bool:
+    """Whether it is an app with a policy of its own: what that asks for and answers is not told by the outer one."""
+    return one.own is OWN_POLICY
 
 
 def lacks(one: RouteEntry, method: str) -> bool:

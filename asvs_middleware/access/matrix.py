@@ -87,6 +87,7 @@ def _row(entry: RouteEntry) -> tuple[str, str, str, str, str]:
 
 def _data(entry: RouteEntry) -> dict[str, Any]:
     mark = entry.mark
+    opened = OWN_POLICY if entry.own is OWN_POLICY else mark  # It may ask for more, whatever is asked on the way.
     return {
         "path": entry.path,
         "methods": list(entry.methods),
@@ -103,7 +104,7 @@ def _data(entry: RouteEntry) -> dict[str, Any]:
             }
             for one in entry.asks
         ],
-        "reason": mark.reason if isinstance(mark, Public) else None,
+        "reason": opened.reason if isinstance(opened, Public) else None,
         "overrides": sorted(mark.overrides) if isinstance(mark, Public) else [],
         "set_by": _sources(entry),
         "problem": entry.problem or None,
@@ -133,7 +134,8 @@ def needs_of(entry: RouteEntry) -> str:
     mark = entry.mark
     if isinstance(mark, Public):
         return _shown(mark.reason if mark is OWN_POLICY else f"public: {mark.reason}")
-    return " + ".join(_asked(one) for one in entry.asks) or "nothing: unmarked"
+    inner = ["what its own policy asks for"] * (entry.own is OWN_POLICY)
+    return " + ".join([*map(_asked, entry.asks), *inner]) or "nothing: unmarked"
 
 
 def _asked(mark: Sensitive) -> str:
@@ -161,7 +163,7 @@ def _sources(entry: RouteEntry) -> list[str]:
     marks = entry.asks or (entry.mark,)
     around = [_shown(f"{one.place} {one.name}") for one in entry.covers if one.mark in marks]
     itself = "mount" if entry.path.endswith("/*") else "route"
-    return [*around, *[itself] * (entry.own is not None and entry.own in marks)]
+    return [*around, *[itself] * (entry.own is OWN_POLICY or (entry.own is not None and entry.own in marks))]
 
 
 def _summary(entries: Sequence[RouteEntry]) -> str:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from .covers import Cover
 from .enforce import SECURED
+from .marks import Sensitive, mark_of
 from .prefixes import path_below
 from .routers import router_of
 from .routes import contexts, frontends, inside
@@ -38,8 +39,8 @@ class Reached(NamedTuple):
         route: what takes it, as the framework keeps it; None where nothing does.
         covers: the marks it passes on the way, the outermost first.
         status: what the router answers itself; None where something else does.
-        asks_own: the mark of the endpoint that does not run is asked for before such an answer: the guard cannot tell
-            that it is the router's, where the router does not say which route it is about.
+        asks: the mark of the endpoint that does not run, where it is asked for before such an answer all the same: the
+            guard (enforce.py) cannot tell then that it is the router's.
         mount: the innermost mount or host it has passed, as the framework keeps it; None without one.
         within: the path of that.
         app: the innermost application on the way, which words the router's own answers; None without one.
@@ -49,7 +50,7 @@ class Reached(NamedTuple):
     route: Any = None
     covers: tuple[Cover, ...] = ()
     status: int | None = None
-    asks_own: bool = False
+    asks: Sensitive | None = None
     mount: Any = None
     within: str = ""
     app: Any = None
@@ -89,7 +90,7 @@ def _routed(app: Any, scope: Scope, at: Reached, within: tuple[Any, ...]) -> Rea
         if match is Match.FULL:
             return _further(here, at, seen, {**scope, **more}, within)
         if match is Match.PARTIAL and partial is None:
-            partial = here._replace(status=NO_METHOD, asks_own=not _is_named(app, route))
+            partial = here._replace(status=NO_METHOD, asks=_asked_at_a_405(app, route, scope))
     if partial is not None:
         return partial
     router = router_of(app)
@@ -113,6 +114,18 @@ def _further(here: Reached, at: Reached, seen: Any, scope: Scope, within: tuple[
     if seen.app is not here.route.app:  # FastAPI puts a Host of an included router behind a Mount of its prefix.
         here = here._replace(path=at.path)
     return _down(seen.app, here.route, scope, here._replace(mount=here.route, within=here.path), within)
+
+
+def _asked_at_a_405(app: Any, route: Any, scope: Scope) -> Sensitive | None:
+    """Return the mark the guard asks for at the 405 of a router, which it tells from an endpoint's own.
+
+    A class tells it by its handlers, whatever the methods of its route; anything else by the route in the scope.
+    """
+    endpoint, method = getattr(route, "endpoint", None), scope.get("method", "GET")
+    is_class = isinstance(endpoint, type)
+    is_told = getattr(endpoint, method.lower(), None) is None if is_class else _is_named(app, route)
+    mark = None if is_told else mark_of(endpoint, method)
+    return mark if isinstance(mark, Sensitive) else None
 
 
 def _is_named(app: Any, route: Any) -> bool:

@@ -242,7 +242,7 @@ def _at_first_sight(scope: Scope, transport: Transport, *, via_proxy: bool) -> t
 
 
 def _extension(scope: Scope, transport: Transport) -> Any:
-    return tls_extension(scope) if transport.tls is None else None
+    return tls_extension(scope) if "extensions" in scope and transport.tls is None else None
 
 
 def _as_the_proxy_says(connection: Connection, proxies: TrustedProxies, notices: Notices) -> Connection:

@@ -90,7 +90,9 @@ def glance_for(
             transport = _that_speaks_tls(server)
             if transport is None or (is_proxy is not None and is_proxy(transport.peer)):
                 return UNTOLD
-        extension = tls_extension(scope) if transport is None or transport.tls is None else None
+        extension = None
+        if "extensions" in scope and (transport is None or transport.tls is None):
+            extension = tls_extension(scope)
         host: bytes | None = None
         authorization: tuple[bytes, ...] = ()
         size = 0
@@ -207,4 +209,5 @@ def host_in_front(scope: Scope, _receive: Receive) -> Told:
     if scope.get("scheme") != "https" or not pairs or pairs[0][0] != b"host":
         return UNTOLD
     client = scope.get("client")
-    return pairs[0][1], None, client[0] if client else None, (), tls_extension(scope)
+    extension = tls_extension(scope) if "extensions" in scope else None
+    return pairs[0][1], None, client[0] if client else None, (), extension

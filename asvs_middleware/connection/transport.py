@@ -59,8 +59,6 @@ def tls_extension(scope: Mapping[str, Any]) -> Any:
     It may have any shape: who reads it (peer_certificate.py) refuses what is none.
     """
     extensions = scope.get("extensions")
-    if not extensions:
-        return None
     said = extensions.get("tls") if isinstance(extensions, Mapping) else extensions
     if not isinstance(said, Mapping):
         return said

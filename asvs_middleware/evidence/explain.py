@@ -14,6 +14,7 @@ from starlette.types import Scope
 from ..access import Answering, RouteEntry, applications
 from ..access.documentation import SENDS
 from ..access.enforce import SECURED, name_of
+from ..access.lookup import has_own_policy
 from ..access.prefixes import WEBSOCKET
 from ..asvs import requirement
 from ..connection import Connection, Hosts
@@ -101,7 +102,7 @@ def explained(
         set_by=by,
         problem=entry.problem,
         level=policy.level,
-        status=status,
+        status=None if answer is None and assumed.status is None and has_own_policy(entry) else status,
         headers=tuple(
             HeaderLine(name=name.decode("latin-1"), value=value.decode("latin-1"), who=credit.of(name.lower(), value))
             for name, value in dressed
@@ -151,6 +152,8 @@ def _credit(policy: Explained, chain: Chain, theirs: Sequence[Pair], answer: Ans
 def _told(found: Answering, answer: Answer | None, method: str) -> str:
     if answer is not None:
         return answer.told
+    if has_own_policy(found.entry):
+        return "the app there, as its own policy says"
     return name_of(found.entry.endpoint) if runs(found, method) else "whatever the app has there"
 
 

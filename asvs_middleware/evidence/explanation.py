@@ -36,12 +36,13 @@ class Explanation:
         method: the request method.
         route: the path as the route has it; None where no route has it.
         endpoint: what runs; None likewise, and where the route does not have the method.
-        answer: what answers, in words: the endpoint, a router (`no route`), or the layer.
+        answer: what answers, in words: the endpoint, a router (`no route`), the layer, or an app with its own policy.
         needs: what the guard asks for, as `asvs routes` says it.
         set_by: where the marks stand that ask for it; `-` where there are none.
         problem: why the app would not start, or an empty text.
         level: the ASVS level of the policy.
-        status: of the response: as it is assumed, or as the router or the layer has it.
+        status: of the response: as it is assumed, or as the router or the layer has it; None where an app with a policy
+            of its own answers, and none was assumed.
         headers: every field, in the order they are sent.
         met: ids the response shows to be met.
         missed: ids it misses, with what was seen and what to do.
@@ -57,7 +58,7 @@ class Explanation:
     set_by: str
     problem: str
     level: int
-    status: int
+    status: int | None
     headers: tuple[HeaderLine, ...]
     met: tuple[str, ...]
     missed: tuple[Finding, ...]
@@ -67,10 +68,13 @@ class Explanation:
         """Return the same as plain data, for JSON."""
         return asdict(self)
 
+    def _status(self) -> str:
+        return "status not known" if self.status is None else f"status {self.status}"
+
     def __str__(self) -> str:
         widths = [max((len(getattr(line, part)) for line in self.headers), default=0) for part in ("name", "who")]
         lines = [
-            f"{self.method} {printable(self.path)}  {printable(self.answer)}  (status {self.status})",
+            f"{self.method} {printable(self.path)}  {printable(self.answer)}  ({self._status()})",
             f"Needs: {self.needs} (set by: {self.set_by})",
             *[f"Stops the start-up: it {printable(self.problem)}"] * bool(self.problem),
             "",

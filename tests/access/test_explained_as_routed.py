@@ -211,6 +211,105 @@ async def test_what_answers(make: Any, preset: Any, idp: Any, drive: Any) -> Non
                 await agrees(app, path, method, wire)
 
 
+def by_handler(**marks: Any) -> Any:
+    """Return a class of which each handler has a mark, or None."""
+
+    def handler(mark: Any) -> Any:
+        async def answer(self: Any, request: Request) -> Response:
+            return HTMLResponse("x")
+
+        return mark(answer) if mark else answer
+
+    return type("ByHandler", (HTTPEndpoint,), {name: handler(mark) for name, mark in marks.items()})
+
+
+@pytest.mark.parametrize("make", [Starlette, FastAPI])
+@pytest.mark.parametrize("round_it", ["", "router", "mount", "prefix"])
+async def test_a_405(make: Any, round_it: str, idp: Any, drive: Any) -> None:
+    """Told is what the guard asks at it: of a class by its handlers, of another endpoint by the route that is named."""
+    one, other = sensitive(scopes="one"), sensitive(scopes="other")
+    app = make()
+    app.add_route("/marked", one(by_handler(get=None)), methods=["GET"])
+    app.add_route("/more", one(by_handler(get=None, put=None)), methods=["GET"])
+    app.add_route("/each", by_handler(get=one, put=other), methods=["GET"])
+    app.add_route("/head", by_handler(get=one, head=other))
+    app.add_route("/any", one(by_handler(get=None)))
+    app.router.routes += [a_route("/function", one), Route("/asgi", one(Copying(files)), methods=["GET"])]
+    app.router.routes += [Route("/{any}", one(by_handler(post=None)), methods=["POST"])]
+    around = sensitive(scopes="around")
+    base, marks = "", {"/": around} if round_it == "prefix" else {}
+    if round_it == "router" and (LATE or make is Starlette):  # An older FastAPI takes no mark on a router.
+        around(app.router)
+    if round_it == "mount":
+        base, app = "/in", Starlette(routes=[Mount("/in", app=around(app))])
+    hosts: dict[str, Any] = {"hosts": [HOST], "tokens": idp.tokens()}
+    app = secure(app, SecurityPolicy.mixed(default="allow", marks=marks, **hosts))
+    for path in ("/marked", "/more", "/each", "/head", "/any", "/function", "/asgi", "/x"):
+        for method in ("GET", "HEAD", "PUT", "PATCH"):
+            told = explain(app, base + path, method)
+            scopes = set(re.findall(r"token (\w+)", told.needs))
+            asked = {
+                scope
+                for scope in ("one", "other", "around")
+                for rest in [" ".join({"one", "other", "around"} - {scope})]
+                if (await drive(app, base + path, method=method, headers=idp.bearer(scope=rest))).status == 403
+            }
+            assert asked == scopes, (path, method, told.needs)
+            wire = await drive(app, base + path, method=method, headers=idp.bearer(scope="one other around"))
+            await agrees(app, base + path, method, wire)
+
+
+@pytest.mark.parametrize("make", [Starlette, FastAPI])
+async def test_a_waiver_for_another_route(make: Any, idp: Any, drive: Any) -> None:
+    """The layer waives a mark by path and method: for what a router answers there before that route is tried, too."""
+    app, waiving = make(), public(reason="nothing secret here", overrides="prefix")
+    app.add_route("/class", by_handler(put=sensitive()))
+    app.router.routes += [a_route("/class", waiving), a_route("/in/x", waiving, methods=["POST"])]
+    app.router.routes.insert(0, Mount("/in", app=Router()))
+    policy = SecurityPolicy.mixed(hosts=[HOST], tokens=idp.tokens(), marks={"/": sensitive()})
+    app = secure(app, policy)
+    for path in ("/class", "/in/x"):
+        for method in ("GET", "POST", "PATCH"):
+            told, wire = explain(app, path, method), await drive(app, path, method=method)
+            assert (wire.status == 401) is ("token" in told.needs), (path, method, told.needs)
+            if wire.status == 401:
+                wire = await drive(app, path, method=method, headers=idp.bearer())
+            await agrees(app, path, method, wire)
+
+
+@pytest.mark.parametrize("around", ["", "prefix", "mount"])
+@pytest.mark.parametrize(
+    ("hosts", "status", "opened"),
+    [
+        pytest.param([HOST], 200, {"marks": {"/": sensitive(scopes="inner")}}, id="asks"),
+        pytest.param(["other.example.com"], 421, {"default": "allow"}, id="serves another host"),
+        pytest.param([HOST], 500, {}, id="refuses what is unmarked"),
+    ],
+)
+async def test_a_policy_inside(  # noqa: PLR0917  # The columns of the table.
+    around: str, hosts: Any, status: int, opened: Any, idp: Any, drive: Any
+) -> None:
+    """What it asks for and answers is its own affair: neither "no more than this" nor a status is told of it."""
+    own = SecurityPolicy.api(hosts=hosts, tokens=idp.tokens(), **opened)
+    inner: Any = secure(Starlette(routes=[a_route("/x")]), own)
+    mark = sensitive(scopes="outer")
+    mounted = mark(inner) if around == "mount" else inner
+    marks = {"/in/": mark} if around == "prefix" else {}
+    policy = SecurityPolicy.api(hosts=[HOST], tokens=idp.tokens(), marks=marks)
+    app = secure(Starlette(routes=[Mount("/in", app=mounted)]), policy)
+    told = explain(app, "/in/x")
+    name = {"": "mount", "prefix": "prefix /in/, mount", "mount": "mount /in, mount"}[around]
+    needs = "token outer + what its own policy asks for" if around else "secured by its own policy"
+    assert (told.needs, told.set_by, told.problem) == (needs, name, "")
+    assert (told.answer, told.status) == ("the app there, as its own policy says", None)
+    assert "(status not known)" in str(told)
+    assert explain(app, "/in/x", "WEBSOCKET").status is None
+    assert explain(app, "/in/x", status=204).status == 204
+    assert (await drive(app, "/in/x", headers=idp.bearer(scope="outer inner"))).status == status
+    if around:
+        assert (await drive(app, "/in/x", headers=idp.bearer(scope="inner"))).status == 403
+
+
 @pytest.mark.parametrize("make", [starlette, bare_router, wrapped_app, fastapi])
 @pytest.mark.parametrize(
     ("path", "status", "needs"),

@@ -122,6 +122,7 @@ def test_json(entries: Any) -> None:
     assert data["/batch"]["asks"][0]["client_certificate"] == ["dns:a.example", "dns:b.example"]
     assert data["/admin/login"]["overrides"] == ["prefix"]
     assert data["/own/*"]["access"] == "own policy"
+    assert data["/own/*"]["reason"] == "secured by its own policy"
     assert data["/forgotten"] | {"problem": ""} == {
         "path": "/forgotten",
         "methods": ["POST"],
@@ -184,3 +185,14 @@ def test_summary(routes: Any, summary: str, idp: Any) -> None:
     """The last line counts."""
     policy = SecurityPolicy.api(hosts=["api.example.com"], tokens=idp.tokens())
     assert rendered(stack_of(secure(Starlette(routes=routes), policy)).entries(), "text").splitlines()[-1] == summary
+
+
+def test_an_own_policy_below_a_mark(idp: Any) -> None:
+    """What is asked on the way is not all: whoever reads it is told that the policy inside may ask for more."""
+    inner: Any = secure(Starlette(), SecurityPolicy.web(hosts=["a.example"]))
+    policy = SecurityPolicy.api(hosts=["a.example"], tokens=idp.tokens(), marks={"/own/": sensitive(scopes="a")})
+    entries = stack_of(secure(Starlette(routes=[Mount("/own", app=inner)]), policy)).entries()
+    assert "token a + what its own policy asks for  prefix /own/, mount" in rendered(entries, "text")
+    (data,) = json.loads(rendered(entries, "json"))
+    assert (data["access"], data["reason"]) == ("sensitive", "secured by its own policy")
+    assert data["set_by"] == ["prefix /own/", "mount"]
