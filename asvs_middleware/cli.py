@@ -6,10 +6,12 @@ Python gives it, 1.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import IO, Any, Final
@@ -24,10 +26,24 @@ ARGUMENTS: Final = "asvs_middleware.arguments"
 
 
 def _octal(_ctx: click.Context, _parameter: click.Parameter, mode: str) -> int:
-    try:
+    if re.fullmatch("[0-7]{3,4}", mode):  # int() would also read 6_60, 0o660, spaces and other scripts' digits.
         return int(mode, 8)
-    except ValueError:
-        raise click.BadParameter(f"{mode!r} is no mode such as 660.") from None
+    raise click.BadParameter(f"{mode!r} is no mode such as 660.")
+
+
+class _Option(click.Option):
+    """An option that reads a number as people write one; int() takes 1_0, -0, spaces and the digits of every script."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the value. What is given as a number's text and is none, is refused here, before int() reads it."""
+        if isinstance(value, str) and isinstance(self.type, _NUMBERS) and not _PLAIN.fullmatch(value):
+            raise click.BadParameter(f"{value!r} is no number such as 5.", ctx, self)
+        return super().type_cast_value(ctx, value)
+
+
+_NUMBERS: Final = (type(click.INT), type(click.FLOAT))
+_PLAIN: Final = re.compile(r"0|-?[1-9][0-9]*|-?[0-9]*\.[0-9]+")
+_option: Final = partial(click.option, cls=_Option)
 
 
 class NotRight(click.ClickException):
@@ -79,7 +95,7 @@ def main() -> None:
 @click.option("--app-dir", default=".", show_default=True, help="Folder TARGET's module is looked for in first.")
 @click.option("--factory", is_flag=True, help="TARGET is a function that makes the app.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on.")
-@click.option("--port", type=int, default=8443, show_default=True, help="Port for TLS; 0 takes any that is free.")
+@_option("--port", type=int, default=8443, show_default=True, help="Port for TLS; 0 takes any that is free.")
 @click.option("--certfile", help="PEM: the server's certificate, then the intermediate ones; only --uds needs none.")
 @click.option("--keyfile", help="PEM; ASVS_KEYFILE_PASSWORD holds its password, if it has one.")
 @click.option("--keyfile-password-file", help="A file with the password of the keys, in one line.")
@@ -99,14 +115,12 @@ def main() -> None:
     show_default=True,
     help="Whether the routes decide, or nobody else connects.",
 )
-@click.option(
-    "--redirect-port", type=int, help="Port for plaintext: redirects pages, answers probes, refuses the rest."
-)
-@click.option("--public-port", type=int, help="The TLS port clients see, if it is not --port.")
+@_option("--redirect-port", type=int, help="Port for plaintext: redirects pages, answers probes, refuses the rest.")
+@_option("--public-port", type=int, help="The TLS port clients see, if it is not --port.")
 @click.option("--profile", default="intermediate-6.0", show_default=True, help="TLS guideline to follow.")
 @click.option("--profile-file", help="A file with its name in one line, read again when it has changed.")
 @click.option("--http2", is_flag=True, help="Offer HTTP/2 as well; needs zttp.")
-@click.option(
+@_option(
     "--reload-every",
     type=click.IntRange(0, 3600),
     callback=bounds.seconds,
@@ -114,14 +128,14 @@ def main() -> None:
     show_default=True,
     help="Seconds between two looks whether a certificate, key, list or profile has changed; 0 waits for SIGHUP.",
 )
-@click.option(
+@_option(
     "--workers", type=int, default=1, show_default=True, envvar="WEB_CONCURRENCY", help="How many processes serve."
 )
 @click.option("--uds", help="A unix socket in place of the ports, for a proxy on this machine.")
 @click.option("--uds-mode", callback=_octal, default="660", show_default=True, help="Its permissions, in octal.")
 @click.option("--ready-file", help="A file that is there while the app is up.")
 @click.option("--ready-path", help="A path of the plaintext port: 200 while the app is up, 503 before it stops.")
-@click.option(
+@_option(
     "--drain",
     type=click.FloatRange(0, 300),
     callback=bounds.seconds,
@@ -137,8 +151,8 @@ def main() -> None:
     show_default=True,
     help="How security events are written to stderr.",
 )
-@bounds.as_options(click.option)
-@flags.as_options(click.option)
+@bounds.as_options(_option)
+@flags.as_options(_option)
 @click.pass_context
 def serve(
     ctx: click.Context, /, target: str | None, app_dir: str, factory: bool, log_format: Any, **choices: Any

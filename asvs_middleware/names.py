@@ -24,6 +24,28 @@ def known(name: str, names: Collection[str], *, where: str) -> str:
     )
 
 
+def check_type(
+    owner: str, argument: str, value: object, expected: type, example: str, *, optional: bool = True
+) -> None:
+    """Refuse an argument of another type.
+
+    Args:
+        owner: the class or function that was called.
+        argument: its name.
+        value: what was given.
+        expected: the type.
+        example: what to write.
+        optional: None is as good.
+
+    Raises:
+        ConfigurationError: it is of another type.
+    """
+    if not (isinstance(value, expected) or (optional and value is None)):
+        raise ConfigurationError(
+            f"{owner}({argument}=...) is a {type(value).__name__}, not a {expected.__name__}.", fix=f"Write {example}."
+        )
+
+
 def quoted(given: object) -> str:
     """Return what was given for an error's text; not where it may hold a password or a key (v5.0.0-16.2.5).
 

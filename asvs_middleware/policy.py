@@ -5,9 +5,11 @@ docs/explanation/defaults.md gives each default its reason.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Literal, Self, TypedDict, Unpack
 
 from .access import Documentation, Marking, PrefixMarks
+from .asvs import check_level
 from .certificates import ClientCertificates, PeerCertificate
 from .connection import AllowedPeers, ForwardedCertificates, Hosts, PeerRanges, TrustedProxies
 from .errors import ConfigurationError
@@ -25,7 +27,7 @@ from .middleware import (
     check_https_port,
     header_waivers,
 )
-from .names import known
+from .names import check_type, known
 from .tokens import Tokens
 from .waivers import Waiver
 
@@ -130,8 +132,7 @@ class SecurityPolicy:
         known(self.preset, {"api", "web", "mixed"}, where="SecurityPolicy(preset=)")
         known(self.default, {"deny", "allow"}, where="SecurityPolicy(default=)")
         known(self.docs, {"off", "public", "sensitive"}, where="SecurityPolicy(docs=)")
-        if self.level not in (1, 2, 3) or isinstance(self.level, bool):
-            raise ConfigurationError(f"SecurityPolicy(level={self.level!r}) is no ASVS level.", fix="Use 1, 2 or 3.")
+        check_level(self.level, owner="SecurityPolicy")
         _is("tokens", self.tokens, Tokens, 'tokens=Tokens("https://idp.example.com", audience="...")')
         _is(
             "client_certificates",
@@ -274,9 +275,4 @@ def _check_reports(reports: Reports | None, limits: Limits) -> None:
         )
 
 
-def _is(argument: str, value: object, expected: type, example: str, *, optional: bool = True) -> None:
-    if not (isinstance(value, expected) or (optional and value is None)):
-        raise ConfigurationError(
-            f"SecurityPolicy({argument}=...) is a {type(value).__name__}, not a {expected.__name__}.",
-            fix=f"Write {example}.",
-        )
+_is = partial(check_type, "SecurityPolicy")

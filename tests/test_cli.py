@@ -229,6 +229,10 @@ def test_certs(tmp_path: Path, asvs: Asvs) -> None:
         ),
         pytest.param(["serve", "served_by_cli:app", *CERTIFICATE, "--port", "https"], "'https'", id="a port in words"),
         pytest.param(["serve", "served_by_cli:app", "--uds", "s", "--uds-mode", "rw"], "'rw' is no mode", id="a mode"),
+        *[
+            pytest.param(["serve", "served_by_cli:app", "--uds", "s", "--uds-mode", mode], "is no mode", id=repr(mode))
+            for mode in ("660 ", "6_60", "0o660", "\uff16\uff16\uff10", "-660", "60")
+        ],
         pytest.param(
             ["serve", "served_by_cli:unguarded", *CERTIFICATE, "--port", "0", "--workers", "2"], "/forgotten", id="two"
         ),
@@ -257,10 +261,16 @@ def numbers() -> list[str]:
     return octal + [one.opts[-1] for one in given if isinstance(one.type, type(click.INT) | type(click.FLOAT))]
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1", "1e400", "9" * 30, "9" * 5000, "", "three", "0x10"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nan", "inf", "-inf", "-1", "1e400", "9" * 30, "9" * 5000, "", "three", "0x10", "1_0", "\uff11", "-0", "5 ",
+        "05", "1e1",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("option", numbers())
 def test_whatever_is_given_for_a_number(option: str, text: str, asvs: Asvs) -> None:
-    """Not a number, endless, negative or huge: one line, no traceback, and nothing starts."""
+    """Not a number, endless, negative, huge, or as int() alone would read it: one line, and nothing starts."""
     result = asvs("serve", "served_by_cli:app", *CERTIFICATE, "--port", "0", f"{option}={text}")
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()

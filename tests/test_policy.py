@@ -53,6 +53,7 @@ def test_the_preset_spelt_out_denies() -> None:
         pytest.param({"docs": None}, r"docs=\) does not know None", id="None for docs"),
         pytest.param({"level": 4}, "no ASVS level. Use 1, 2 or 3", id="level 4"),
         pytest.param({"level": "2"}, "no ASVS level", id="a text for the level"),
+        pytest.param({"level": 1.0}, "no ASVS level", id="1.0 for the level"),
         pytest.param({"level": True}, "no ASVS level", id="True for the level"),
         pytest.param({"hosts": []}, "names no list of hosts", id="no hosts"),
         pytest.param({"hosts": "api.example.com"}, "names no list of hosts", id="one text for the hosts"),

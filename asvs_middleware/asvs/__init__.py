@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from ..errors import ConfigurationError
 from ..names import known
 
-__all__ = ["Requirement", "requirement", "requirements"]
+__all__ = ["Requirement", "check_level", "requirement", "requirements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,18 @@ def requirement(id_: str) -> Requirement:
     1
     """
     return requirements()[known(id_, requirements(), where="The table of ASVS requirements")]
+
+
+def check_level(given: object, *, owner: str) -> None:
+    """Refuse what is no level of the standard.
+
+    Args:
+        given: what was given as one.
+        owner: the class or function that was called.
+
+    Raises:
+        ConfigurationError: it is not the number 1, 2 or 3.
+    """
+    # True and 1.0 equal 1, and are a mistake all the same.
+    if type(given) is not int or given not in (1, 2, 3):
+        raise ConfigurationError(f"{owner}(level={given!r}) is no ASVS level.", fix="Use 1, 2 or 3.")

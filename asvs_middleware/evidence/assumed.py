@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypedDict
 from ..errors import ConfigurationError
 from ..headers import Pair
 from ..headers.fields import field_value
-from ..names import known
+from ..names import check_type, known
 
 _TOKEN: Final = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\Z")
 _VALUE: Final = re.compile(r"[^\x00\r\n]*\Z")
@@ -33,7 +33,7 @@ class Assumed:
 
     Attributes:
         path: of the request, decoded.
-        method: in capitals.
+        method: small letters are taken for capitals.
         status: of the response; None where what answers may say it.
         content_type: of the response; None where `sent` may say it, or the preset does.
         sent: other fields the endpoint sets.
@@ -69,6 +69,7 @@ class Assumed:
         if self.content_type is not None:
             field_value("content_type", self.content_type)
         object.__setattr__(self, "sent", _pairs(self.sent))
+        check_type("explain", "nonce", self.nonce, bool, "nonce=True", optional=False)
         known(self.scheme, {"https", "http"}, where="explain(scheme=)")
         if self.host is not None and not (isinstance(self.host, str) and _HOST.match(self.host)):
             raise ConfigurationError(

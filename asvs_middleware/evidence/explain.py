@@ -26,7 +26,6 @@ from ..middleware import header_routes
 from ..middleware.gates.cross_origin_routes import mark_of_route
 from ..middleware.inbound import CrossOriginRoutes, Inbound, inbound_gates
 from ..middleware.response.dress import kind_of
-from ..middleware.response.wardrobe import NOT_MODIFIED
 from ..middleware.routes.header_routes import Chosen
 from ..middleware.routes.sets import Chain, strongest, waivers_in
 from ..waivers import Waiver
@@ -35,11 +34,13 @@ from .asked import Asking, asked, found_at, runs
 from .assumed import Assumed
 from .credits import Credits
 from .explanation import Explanation, HeaderLine
-from .headers import JUDGED, finding_of, judged
+from .headers import finding_of, judged, kept_nowhere, left_as_stored
+from .headers import shown as ids_shown
 from .rehearsed import exchange_with, request_of, sent
 from .seen import Finding, Seen, of_fields
 
 _RESOURCE: Final = ("v5.0.0-3.5.8",)
+_POLICY, _LOADED_BY, _KEPT = "content-security-policy", "cross-origin-resource-policy", "cache-control"
 _SUBDOMAINS: Final = "v4.0.3-14.4.5"
 _SWITCHING: Final = 101
 _STORED: Final = ("v5.0.0-14.3.2",)
@@ -91,7 +92,9 @@ def explained(
         host=connection.host,
         over_tls=connection.secure,
     )
-    missed = [] if handshake else [*judged(shown, policy.level), *_further(shown, policy.level, needs_proof=proven)]
+    further = _further(shown, policy.level, needs_proof=proven)
+    further = (one for one in further if not left_as_stored(shown, one.field))
+    missed = [] if handshake else [*judged(shown, policy.level), *further]
     return Explanation(
         path=assumed.path,
         method=assumed.method,
@@ -171,29 +174,30 @@ def _waived(policy: Explained, chain: Chain, entry: RouteEntry) -> tuple[tuple[s
 
 def _further(at: Seen, level: int, *, needs_proof: bool) -> Iterator[Finding]:
     """Yield what the checks of a response cannot know: what it is for."""
-    if at.status != NOT_MODIFIED:
-        missed = reports(at.value("content-security-policy"), level)
-        yield from (finding_of(miss, "content-security-policy") for miss in missed)
-    resource = at.value("cross-origin-resource-policy")
+    missed = reports(at.value(_POLICY), level)
+    yield from (finding_of(miss, _POLICY) for miss in missed)
+    resource = at.value(_LOADED_BY)
     if level >= 3 and resource not in RESOURCES:
         yield Finding(
             requirements=_RESOURCE,
-            field="cross-origin-resource-policy",
+            field=_LOADED_BY,
             seen=resource or "absent",
             remedy="Send same-origin, or see that nothing is served here for one caller alone.",
         )
-    if level >= 2 and needs_proof and "no-store" not in at.value("cache-control"):
+    if level >= 2 and needs_proof and not kept_nowhere(at):
         yield Finding(
             requirements=_STORED,
-            field="cache-control",
-            seen=at.value("cache-control") or "absent",
+            field=_KEPT,
+            seen=at.value(_KEPT) or "absent",
             remedy="Leave cache_control out: what a proof is needed for is then not kept.",
         )
 
 
 def _met(missed: Sequence[Finding], at: Seen, level: int, *, needs_proof: bool) -> tuple[str, ...]:
     """Return the ids that were judged, apply at the level, and are not missed."""
-    all_judged = {*JUDGED, *REPORTS, *_RESOURCE, *(_STORED if needs_proof else ())}
+    by_field = {_POLICY: REPORTS, _LOADED_BY: _RESOURCE, _KEPT: _STORED if needs_proof else ()}
+    also = (id_ for field, ids in by_field.items() if not left_as_stored(at, field) for id_ in ids)
+    all_judged = {*ids_shown(at), *also}
     all_judged -= set() if at.is_document else {"v5.0.0-3.4.8"}
     # 5.0.0 leaves subdomains out at level 1; its elder asks for them at every level, and is not shown to be met.
     all_judged -= set() if "includesubdomains" in at.value("strict-transport-security").lower() else {_SUBDOMAINS}

@@ -1,8 +1,9 @@
 """Check the header fields of one response: v5.0.0-3.4.1, 3.4.3 to 3.4.6, 3.4.8, 4.1.1, 14.3.2; v4.0.3-14.4.1 to 14.4.7.
 
-Each field must be there once and say what the level asks for. Not checked, since one response cannot show it: that
-*every* response is like this, that a nonce is new each time (v5.0.0-3.4.3), that the body is of the type it claims,
-what CORS permits (v5.0.0-3.4.2), cookies, and a CSP report destination (v5.0.0-3.4.7).
+Each field must be there once and say what the level asks for; a 304 may leave it as it was stored. Not
+checked, since one response cannot show it: that *every* response is like this, that a nonce is new each time
+(v5.0.0-3.4.3), that the body is of the type it claims, what CORS permits (v5.0.0-3.4.2), cookies, and a CSP report
+destination (v5.0.0-3.4.7).
 """
 
 import re
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from ..errors import ConfigurationError
+from ..asvs import check_level
+from ..headers.caching import directives
 from ..headers.isolation import OPENERS
 from ..headers.judged import FRAMING, LOADING, REFERRER, Miss, asked, framing, loading, referrer
+from ..middleware.response.wardrobe import NOT_MODIFIED
 from .seen import Finding, Seen, seen
 
 YEAR: Final = 31_536_000
@@ -25,8 +28,10 @@ _TYPE: Final = ("v5.0.0-4.1.1", "v4.0.3-14.4.1")
 _CACHE: Final = ("v5.0.0-14.3.2",)
 _CLEAR: Final = ("v5.0.0-12.2.1",)
 
+_OF_THE_HOST: Final = "strict-transport-security"
+
 _ONCE: Final = {
-    "strict-transport-security": _HSTS,
+    _OF_THE_HOST: _HSTS,
     "content-security-policy": LOADING,
     "x-content-type-options": _NOSNIFF,
     "referrer-policy": REFERRER,
@@ -43,15 +48,28 @@ _DIRECTIVE: Final = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*"?([^"]
 
 def findings(response: Any, *, level: Literal[1, 2, 3] = 2) -> list[Finding]:
     """Return what a response misses; nothing when all is well."""
-    if level not in (1, 2, 3):
-        raise ConfigurationError(f"level={level!r} is no ASVS level.", fix="Use 1, 2 or 3.")
+    check_level(level, owner="assert_headers")
     return judged(seen(response), level)
 
 
 def judged(at: Seen, level: int) -> list[Finding]:
     """Return what a response that was read misses, with the ids that the level asks for."""
-    found = (finding for check in _CHECKS for finding in check(at, level))
+    found = (finding for check in _CHECKS for finding in check(at, level) if not left_as_stored(at, finding.field))
     return [replace(one, requirements=asked(one.requirements, level) or one.requirements) for one in found]
+
+
+def left_as_stored(at: Seen, field: str) -> bool:
+    """Whether a response says nothing in this field since another does: a 304 updates what was stored by what it has.
+
+    RFC 9111 section 4.3.4: what a 304 does not send stays as it was stored, and what it sends is judged. HSTS is of the
+    host and of no stored response (RFC 6797 section 7.1), so that every response has to send it.
+    """
+    return at.status == NOT_MODIFIED and field != _OF_THE_HOST and not at.values(field)
+
+
+def shown(at: Seen) -> frozenset[str]:
+    """Return the ids that this response says something about."""
+    return frozenset().union(*(ids for field, ids in _JUDGED.items() if not left_as_stored(at, field)))
 
 
 def _each_once(at: Seen, _level: int) -> Iterator[Finding]:
@@ -67,7 +85,7 @@ def _each_once(at: Seen, _level: int) -> Iterator[Finding]:
 
 
 def _hsts(at: Seen, level: int) -> Iterator[Finding]:
-    name = "strict-transport-security"
+    name = _OF_THE_HOST
     if not at.over_tls:
         if at.status < 300:
             yield Finding(
@@ -110,11 +128,12 @@ def _nosniff(at: Seen, _level: int) -> Iterator[Finding]:
 
 
 def _content_security(at: Seen, level: int) -> Iterator[Finding]:
-    if at.status == 304:
-        return  # It updates a stored page; a policy here would replace the one with that page's nonce.
-    policy, frame_options = at.value("content-security-policy"), at.value("x-frame-options")
-    missed = [*loading(policy, level, document=at.is_document), *framing(policy, frame_options, level)]
-    yield from (finding_of(miss, "content-security-policy") for miss in missed)
+    name = "content-security-policy"
+    policy, frame_options = at.value(name), at.value("x-frame-options")
+    yield from (finding_of(miss, name) for miss in loading(policy, level, document=at.is_document))
+    # At level 1 either field is enough, and the one that is there is judged.
+    framed = "x-frame-options" if level < 2 and frame_options and not policy else name
+    yield from (finding_of(miss, framed) for miss in framing(policy, frame_options, level))
 
 
 def _referrer(at: Seen, _level: int) -> Iterator[Finding]:
@@ -146,9 +165,18 @@ def _content_type(at: Seen, _level: int) -> Iterator[Finding]:
 
 def _cache(at: Seen, _level: int) -> Iterator[Finding]:
     name = "cache-control"
-    directives = {part.strip().lower() for part in ",".join(at.values(name)).split(",")}
-    if at.status in {401, 403} and "no-store" not in directives:
+    if at.status in {401, 403} and not kept_nowhere(at):
         yield Finding(requirements=_CACHE, field=name, seen=_shown(at, name), remedy="Send no-store with a refusal.")
+
+
+def kept_nowhere(at: Seen) -> bool:
+    """Whether no cache may keep the response; what caches read in different ways does not say so.
+
+    Beside `must-understand` caches that understand the status may keep it all the same (RFC 9111 section 5.2.2.3).
+    """
+    said = directives(", ".join(at.values("cache-control")).encode("latin-1", "replace")) or ()
+    words = {one.lower() for one in said}
+    return b"no-store" in words and b"must-understand" not in words
 
 
 def _shown(at: Seen, name: str) -> str:
@@ -166,5 +194,12 @@ _CHECKS: Final = (
     _cache,
 )
 
-JUDGED: Final = frozenset().union(_HSTS, LOADING, _NOSNIFF, REFERRER, FRAMING, _OPENER, _TYPE)
-"""The ids that one response over TLS always says something about; v5.0.0-3.4.8 where it is a document."""
+_JUDGED: Final = {
+    _OF_THE_HOST: _HSTS,
+    "content-security-policy": (*LOADING, *FRAMING),
+    "x-content-type-options": _NOSNIFF,
+    "referrer-policy": REFERRER,
+    "cross-origin-opener-policy": _OPENER,
+    "content-type": _TYPE,
+}
+"""The ids that one response over TLS says something about, by field; v5.0.0-3.4.8 where it is a document."""

@@ -5,7 +5,7 @@ each directive is held to its own grammar. Not checked: that the hosts named are
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from ..errors import ConfigurationError
@@ -102,6 +102,11 @@ def check(directive: str, sources: Sequence[str]) -> None:
         raise ConfigurationError(
             f"Content-Security-Policy {directive}={sources!r} is one text.",
             fix=f"Write a list of source expressions: [{', '.join(map(repr, sources.split()))}].",
+        )
+    if not isinstance(sources, Collection):
+        raise ConfigurationError(
+            f"Content-Security-Policy {directive}={sources!r} is no list.",
+            fix="Write a list of source expressions, such as [\"'self'\"].",
         )
     for source in sources:
         _check_one(directive, source)

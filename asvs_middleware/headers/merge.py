@@ -16,10 +16,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from .caching import SENSITIVE, directives
+
 Pair = tuple[bytes, bytes]
 
 CACHE_CONTROL: Final = b"cache-control"
-NO_STORE: Final = (CACHE_CONTROL, b"private, no-store")
+NO_STORE: Final = (CACHE_CONTROL, SENSITIVE.encode("ascii"))
 """For what a proof or a nonce was needed for: v5.0.0-14.3.2, v5.0.0-14.2.2, v4.0.3-8.2.1. headers/caching.py."""
 
 _KEY: Final = rb"[a-z*][a-z0-9_.*-]*"
@@ -90,15 +92,26 @@ def permissions(theirs: bytes, ours: bytes) -> bytes:
 def unshared(theirs: bytes) -> bytes:
     """Return the app's directives for what was made for one caller: that caller's own cache may keep it, no other.
 
-    >>> unshared(b"public, max-age=60")
-    b'private, max-age=60'
+    What is not plainly a list of directives, caches read in different ways: then no cache may keep it.
+
+    >>> unshared(b"public, max-age=60"), unshared(b'public, ext="a, private')
+    (b'private, max-age=60', b'private, no-store')
     """
-    directives = [part.strip() for part in theirs.split(b",")]
+    said = directives(theirs)
+    if said is None:
+        return NO_STORE[1]
+    kept = [one for one in said if not _shares(one)]
+    # Some caches split at every comma, also at one between quotes: those may read no `public` either.
+    if any(_shares(part.strip(b" \t")) for one in kept for part in one.split(b",")):
+        return NO_STORE[1]
     # `private="set-cookie"` keeps one field back and no more, so that only the bare word counts.
-    if any(directive.lower() in _KEPT_FROM_SHARED for directive in directives):
-        return theirs
-    kept = [one for one in directives if one and one.partition(b"=")[0].rstrip().lower() not in _SHARED]
-    return b", ".join([b"private", *kept])
+    if not any(one.lower() in _KEPT_FROM_SHARED for one in kept):
+        kept.insert(0, b"private")
+    return theirs if kept == said else b", ".join(kept)
+
+
+def _shares(directive: bytes) -> bool:
+    return directive.partition(b"=")[0].strip(b' \t"').lower() in _SHARED
 
 
 def targeted(name: bytes) -> bool:

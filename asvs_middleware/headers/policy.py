@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 from ..errors import ConfigurationError
 from ..names import known
+from .caching import checked as cache_control_value
 from .cookies import CookiePolicy
 from .csp import ContentSecurityPolicy
-from .fields import field_value
 from .hsts import HSTSPolicy
 from .integrity import IntegrityPolicy
 from .isolation import Isolation
@@ -49,7 +49,8 @@ class HeadersPolicy:
         locked: names of fields for which the app's own value does not win, and which no route changes.
 
     Raises:
-        ConfigurationError: a value is of the wrong type, or a trial has no place for its reports.
+        ConfigurationError: a value is of the wrong type, `cache_control` is no list of directives, or a trial has no
+            place for its reports.
     """
 
     hsts: HSTSPolicy | None = None
@@ -80,7 +81,7 @@ class HeadersPolicy:
         if self.profile is not None:
             known(self.profile, _PROFILES, where="HeadersPolicy(profile=)")
         if self.cache_control is not None:
-            field_value("cache_control", self.cache_control)
+            cache_control_value("cache_control", self.cache_control)
         if isinstance(self.locked, str):
             raise ConfigurationError(f"locked={self.locked!r} is one text.", fix=f'Write locked={{"{self.locked}"}}.')
         for name in self.locked:

@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from starlette.types import ASGIApp
 
+from ..asvs import check_level
 from ..connection import Hosts, Read, ScopeReader, TrustedProxies, connection_reader
 from ..headers import HeadersPolicy, reports_of
-from ..names import known
+from ..names import check_type, known
 from ..wrapped import with_routes
 from .gates.host import host_gate
 from .gates.https_ports import check_https_port
@@ -39,6 +40,9 @@ class SecurityHeadersMiddleware(Fused):
         headers: what differs from the preset.
         headers_by_prefix: what differs below a path. What `@headers` says of routers and routes counts too.
         trusted_proxies: networks whose X-Forwarded-Proto counts, for HSTS; without any the scheme of the scope does.
+
+    Raises:
+        ConfigurationError: an argument is of the wrong type or no choice, or the headers miss the level.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class SecurityHeadersMiddleware(Fused):
         trusted_proxies: Sequence[str] | TrustedProxies = (),
     ) -> None:
         known(preset, {"api", "web", "mixed"}, where="SecurityHeadersMiddleware(preset=)")
+        check_level(level, owner="SecurityHeadersMiddleware")
+        check_type("SecurityHeadersMiddleware", "headers", headers, HeadersPolicy, "headers=HeadersPolicy(...)")
         chosen = headers or HeadersPolicy()
         ground = Ground(choice=preset, policy=chosen, level=level)
         routes = HeaderRoutes(ground, prefixes=headers_by_prefix or {})
@@ -77,7 +83,7 @@ class TLSOnlyMiddleware(Fused):
         https_port: the port of a redirect, 1 to 65535.
 
     Raises:
-        ConfigurationError: a host is none, or the port.
+        ConfigurationError: a host is none, or the port, or redirect_pages is no bool.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class TLSOnlyMiddleware(Fused):
         redirect_pages: bool = False,
         https_port: int = 443,
     ) -> None:
+        check_type("TLSOnlyMiddleware", "redirect_pages", redirect_pages, bool, "redirect_pages=True", optional=False)
         served = Hosts(hosts)
         check_https_port(https_port, served, argument="TLSOnlyMiddleware(https_port)")
         gates = [host_gate(served), plaintext_gate(redirect_pages=redirect_pages, https_port=https_port)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType, ModuleType
-from typing import Any, Final, overload
+from typing import Any, Final, TypedDict, Unpack, overload
 
 import httpx
 
@@ -45,6 +45,14 @@ _CLIENT_OPTIONS: Final = frozenset(
     }
 )
 """What a client may be given. The rest chooses transport, proxy or trust, and that is the policy's to choose."""
+
+
+class _Limits(TypedDict, total=False):
+    max_bytes: int
+    total_time: timedelta
+
+
+_LIMITS: Final = ("max_bytes", "total_time")
 
 
 def _now() -> datetime:
@@ -129,11 +137,12 @@ class OutboundPolicy:
         """Return the policy with more hosts on its list, each "host" or "host:port"."""
         return replace(self, hosts=self.hosts | {parse_host(host, where="allow()") for host in hosts})
 
-    def limit(self, *, max_bytes: int | None = None, total_time: timedelta | None = None) -> "OutboundPolicy":
-        """Return the policy with other limits on a response."""
-        given = {"max_bytes": max_bytes, "total_time": total_time}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changes)
+    def limit(self, **limits: Unpack[_Limits]) -> "OutboundPolicy":
+        """Return the policy with other limits on a response, `max_bytes` and `total_time`; there is no unlimited."""
+        given: dict[str, Any] = {
+            known(name, _LIMITS, where="OutboundPolicy.limit()"): one for name, one in limits.items()
+        }
+        return replace(self, **given)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return the context, for any library that takes one. It checks peers; it cannot know of hosts or plaintext."""

@@ -4,6 +4,7 @@ from typing import Any, Unpack
 
 from ..access import RouteEntry, judged, walk
 from ..evidence import Assumed, Assumptions, Explanation, explained
+from ..names import check_type
 from ..policy import SecurityPolicy
 from ..stack import stack_of
 from .stand_in import own_stack
@@ -25,6 +26,7 @@ def explain(
         ConfigurationError: the app is not secured and no policy is given, an argument could be in no request or
             response, or the headers cannot be sent.
     """
+    check_type("explain", "policy", policy, SecurityPolicy, "policy=SecurityPolicy.web(hosts=[...])")
     request = Assumed(path=path, method=method, **assumed)
     if policy is None:
         stack = stack_of(app)

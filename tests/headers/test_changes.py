@@ -44,6 +44,9 @@ def test_a_change(change: Any, expected: str) -> None:
         pytest.param(lambda: CSP.append(scirpt_src=["'self'"]), "Did you mean 'script-src'", id="misspelt"),
         pytest.param(lambda: CSP.replace(script_src=["self"]), "without its quotes", id="no quotes"),
         pytest.param(lambda: CSP.append(script_src=["x; img-src *"]), "no source expression", id="injection"),
+        pytest.param(lambda: CSP.append(script_src=None), "script-src=None is no list", id="nothing added"),
+        pytest.param(lambda: CSP.append(script_src=5), "script-src=5 is no list", id="a number added"),
+        pytest.param(lambda: CSP.replace(script_src=5), "script-src=5 is no list", id="a number in its place"),
     ],
 )
 def test_a_bad_change(make: Any, message: str) -> None:

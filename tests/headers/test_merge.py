@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asvs_middleware.headers import HeadersPolicy, header_set
 from asvs_middleware.headers.merge import NO_STORE, merged, permissions, unshared
 
+_NOBODY = b"private, no-store"
 OURS = b"camera=(), usb=();report-to=reports"
 
 
@@ -62,11 +63,70 @@ def test_any_permissions(theirs: bytes) -> None:
         pytest.param(b"PRIVATE, max-age=60", b"PRIVATE, max-age=60", id="private already"),
         pytest.param(b"no-store", b"no-store", id="not stored at all"),
         pytest.param(b'private="set-cookie"', b'private, private="set-cookie"', id="private for one field only"),
+        pytest.param(b"private=1", b"private, private=1", id="private with an argument"),
+        pytest.param(b"private, public", b"private", id="both: public goes"),
+        pytest.param(b"no-store, must-understand", b"no-store", id="no-store for those who do not understand"),
+        pytest.param(b'public, no-cache="a, b"', b'private, no-cache="a, b"', id="a comma between quotes"),
+        pytest.param(b'public, ext="a, private', _NOBODY, id="a quote that is not closed"),
+        pytest.param(b'public, x="a\\", private', _NOBODY, id="an escaped quote that is not closed"),
+        pytest.param(b'public, x="\\"", private', _NOBODY, id="an escape, which some take for the end"),
+        pytest.param(b'public, x="a"", private, "', _NOBODY, id="a quote after one that was closed"),
+        pytest.param(b'public, x=a"b, private, c"', _NOBODY, id="a quote inside a token"),
+        pytest.param(b'private, x="a, public, b"', _NOBODY, id="public between quotes"),
+        pytest.param(b'private, x="a, public"', _NOBODY, id="public at the end of a quote"),
+        pytest.param(b"private\x0b", _NOBODY, id="a vertical tab"),
+        pytest.param(b"public, private\xa0", _NOBODY, id="a space outside ASCII"),
+        pytest.param(b"public, private =x", _NOBODY, id="a space before the equals sign"),
+        pytest.param(b"public, private=", _NOBODY, id="no value after the equals sign"),
+        pytest.param(b"public, private;x", _NOBODY, id="a semicolon"),
+        pytest.param(b"public private", _NOBODY, id="no comma"),
     ],
 )
 def test_unshared(theirs: bytes, expected: bytes) -> None:
     """No shared cache keeps it; how long the caller's own does is the app's affair."""
     assert unshared(theirs) == expected
+
+
+def _split_at_commas(value: bytes) -> set[bytes]:
+    """Read as caches do that know nothing of quotes."""
+    return {part.strip(b' \t"').partition(b"=")[0].strip(b' \t"').lower() for part in value.split(b",")}
+
+
+def _with_quotes(value: bytes, *, escapes: bool) -> set[bytes]:
+    """Read as caches do that take what stands between quotes for one value, escapes included or not."""
+    names, name, quoted, skip = set(), b"", False, False
+    for byte in (value[at : at + 1] for at in range(len(value))):
+        if skip:
+            skip = False
+        elif escapes and quoted and byte == b"\\":
+            skip = True
+        elif byte == b'"':
+            quoted = not quoted
+            name += byte
+        elif byte == b"," and not quoted:
+            names.add(name.strip(b" \t").lower())
+            name = b""
+        elif not quoted:
+            name += byte
+    return {one.partition(b"=")[0] for one in (*names, name.strip(b" \t").lower())}
+
+
+_PIECES = st.sampled_from([
+    b"public", b"private", b"no-store", b"s-maxage=9", b"max-age=60", b"x=", b'"', b"\\", b",", b", ", b" ", b"a",
+    b"\x0b", b"=", b";", b"\xa0", b"must-understand",
+])  # fmt: skip
+
+
+@given(st.binary(max_size=40) | st.lists(_PIECES, max_size=12).map(b"".join))
+@example(b'public, max-age=600, ext="a, private')
+@example(b'private, x="a, public, b"')
+def test_every_reader_takes_it_for_private(theirs: bytes) -> None:
+    """v5.0.0-14.2.2: whatever the app wrote, caches of all kinds read `private` or `no-store`, no leave to share."""
+    found = unshared(theirs)
+    for names in (_split_at_commas(found), _with_quotes(found, escapes=True), _with_quotes(found, escapes=False)):
+        assert names & {b"private", b"no-store"}
+        assert not names & {b"public", b"s-maxage", b"proxy-revalidate", b"must-understand"}
+    assert unshared(found) == found
 
 
 def test_every_line_of_a_list_counts() -> None:

@@ -110,6 +110,7 @@ def test_clear_site_data_that_cannot_be_right(types: Any, message: str) -> None:
 def test_caching(choices: Any, value: str) -> None:
     """v5.0.0-14.2.2, v5.0.0-14.3.2."""
     assert caching.render(**choices) == value
+    assert caching.checked("cache_control", value) == value
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,21 @@ def test_caching_that_cannot_be_right(choices: Any, message: str) -> None:
     """What contradicts itself is not guessed at."""
     with pytest.raises(ConfigurationError, match=message):
         caching.render(**choices)
+
+
+@pytest.mark.parametrize(
+    "value", ['public, ext="a, private', "max-age=60; public", "no cache", ", ,", 'x="a\\""', "a="]
+)
+def test_caching_that_is_no_list(value: str) -> None:
+    """RFC 9111 section 5.2: caches read it in different ways, so that it stops the start-up."""
+    with pytest.raises(ConfigurationError, match=r"cache_control=.* is no list of Cache-Control directives"):
+        HeadersPolicy(cache_control=value)
+
+
+@pytest.mark.parametrize("value", ["private", "max-age=60, immutable", 'no-cache="set-cookie, x-a"', 'x="",private'])
+def test_caching_that_is_a_list(value: str) -> None:
+    """Names alone, with a token and with quotes, as they were written."""
+    assert HeadersPolicy(cache_control=value).cache_control == value
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The concerns one by one, added with `add_middleware`."""
 
+import math
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -200,3 +202,31 @@ def test_hosts_that_cannot_be_right_stop_the_start_up(hosts: Any) -> None:
     """A redirect is built from the Host: without a list there is nobody to redirect to."""
     with pytest.raises(ConfigurationError, match="hosts"):
         TLSOnlyMiddleware(an_app(), hosts=hosts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *[
+            pytest.param(
+                {"level": level}, r"SecurityHeadersMiddleware\(level=.*is no ASVS level", id=f"level {level!r:.9}"
+            )
+            for level in (0, -1, 4, 10**400, math.nan, math.inf, True, 1.0, Decimal(2), 5.5, "3", None, b"5", [2])
+        ],
+        *[
+            pytest.param({"headers": given}, r"SecurityHeadersMiddleware\(headers=...\) is a", id=f"headers {given!r}")
+            for given in ("x", 0, HeadersPolicy)
+        ],
+    ],
+)
+def test_choices_that_cannot_be_right_stop_the_start_up(arguments: Any, message: str) -> None:
+    """No level that nobody defined, which would then be held to fewer requirements or to none."""
+    with pytest.raises(ConfigurationError, match=message):
+        SecurityHeadersMiddleware(an_app(), **arguments)
+
+
+@pytest.mark.parametrize("given", ["no", None, 0, 1])
+def test_whether_pages_are_redirected_is_yes_or_no(given: Any) -> None:
+    """A text that says no would count as yes."""
+    with pytest.raises(ConfigurationError, match=r"TLSOnlyMiddleware\(redirect_pages=...\) is a \w+, not a bool"):
+        TLSOnlyMiddleware(an_app(), hosts=["api.example.com"], redirect_pages=given)

@@ -152,6 +152,7 @@ def test_what_may_be_said(choices: Any, chosen: set[str]) -> None:
         pytest.param({"corp": "same"}, "same-site", id="corp"),
         pytest.param({"cache_control": "no-cache\r\nset-cookie: a=1"}, "is no field value", id="injection"),
         pytest.param({"cache_control": 60}, "is no field value", id="a number"),
+        pytest.param({"cache_control": 'public, x="a, private'}, "no list of Cache-Control", id="an open quote"),
         pytest.param({"clear_site_data": "cookies"}, "is no list", id="clear_site_data as text"),
         pytest.param({"clear_site_data": ["cookie"]}, "Did you mean 'cookies'", id="clear_site_data"),
         pytest.param({"attachment": "../x"}, "no plain file name", id="attachment"),

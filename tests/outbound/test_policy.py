@@ -82,13 +82,15 @@ def test_the_context_is_built_once(policy: OutboundPolicy) -> None:
         pytest.param(lambda p, pki: p.client("https://a.test:0"), "the port 0", id="port 0"),
         pytest.param(lambda p, pki: p.allow(""), "exact host", id="an empty name"),
         pytest.param(lambda p, pki: p.allow(None), "exact host", id="nothing"),
+        pytest.param(lambda p, pki: p.limit(max_byte=1), "Did you mean 'max_bytes'", id="a limit misspelt"),
+        pytest.param(lambda p, pki: p.limit(hosts=["a.test"]), r"limit\(\) does not know 'hosts'", id="no limit"),
         *[
             pytest.param(
                 lambda p, pki, most=most: p.limit(max_bytes=most),
                 r"OutboundPolicy\(max_bytes\) is .*there is no unlimited",
                 id=f"{most!r} bytes",
             )
-            for most in (0, -1, math.inf, math.nan, 0.5, True, "1")
+            for most in (None, 0, -1, math.inf, math.nan, 0.5, True, "1")
         ],
         *[
             pytest.param(
@@ -96,7 +98,15 @@ def test_the_context_is_built_once(policy: OutboundPolicy) -> None:
                 r"OutboundPolicy\(total_time\) is .*there is no unlimited",
                 id=f"a time of {time}",
             )
-            for time in (timedelta(), timedelta(-1), timedelta.max, timedelta(days=1, microseconds=1), 30, math.inf)
+            for time in (
+                None,
+                timedelta(),
+                timedelta(-1),
+                timedelta.max,
+                timedelta(days=1, microseconds=1),
+                30,
+                math.inf,
+            )
         ],
         *[
             pytest.param(

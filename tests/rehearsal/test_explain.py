@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from hypothesis import given
@@ -21,7 +22,7 @@ from asvs_middleware import HeadersPolicy, SecurityPolicy, Tokens, csp_nonce, pu
 from asvs_middleware.errors import ConfigurationError
 from asvs_middleware.headers import CSP, ContentSecurityPolicy, HSTSPolicy, Reports
 from asvs_middleware.middleware import CrossOrigin, RouteHeaders, dangerously_below_level, headers
-from asvs_middleware.rehearsal import explain
+from asvs_middleware.rehearsal import assert_headers, explain
 
 pytestmark = pytest.mark.anyio
 
@@ -251,6 +252,35 @@ def test_a_304_needs_no_place_for_reports() -> None:
     assert explain(Starlette(), "/", policy=chosen, status=304).missed == ()
 
 
+@pytest.mark.parametrize("preset", ["api", "web", "mixed"])
+@pytest.mark.parametrize("level", [1, 2, 3])
+async def test_a_304_is_judged_by_what_it_sends(preset: Any, level: Any) -> None:
+    """RFC 9111 section 4.3.4: what it leaves out is neither missed nor shown to be met; what it sends is judged."""
+
+    async def unchanged(request: Request) -> Response:
+        return Response(status_code=304)
+
+    chosen = SecurityPolicy(preset=preset, hosts=["api.example.com"], level=level, default="allow")
+    app = secure(Starlette(routes=[Route("/a", unchanged)]), chosen)
+    told = explain(app, "/a", status=304)
+    assert told.missed == ()
+    assert {"v5.0.0-3.4.1", "v5.0.0-3.4.4"} - set(told.met) == set() if level > 1 else "v5.0.0-3.4.1" in told.met
+    assert ("v4.0.3-14.4.6" in told.met) is (preset != "mixed")
+    assert ("v4.0.3-14.4.3" in told.met) is (preset == "api")
+    assert ("v5.0.0-3.4.7" in told.met) is (preset == "api" and level == 3)
+    leaking = explain(app, "/a", status=304, sent=[("referrer-policy", "unsafe-url")])
+    assert [one.field for one in leaking.missed] == ["referrer-policy"]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://api.example.com") as client:
+        assert_headers(await client.get("/a"), level=level)
+
+
+@pytest.mark.parametrize("given", [5, "web", SecurityPolicy])
+def test_a_policy_that_is_none(given: Any) -> None:
+    """Refused with what to write."""
+    with pytest.raises(ConfigurationError, match=r"explain\(policy=...\) is a \w+, not a SecurityPolicy"):
+        explain(Starlette(), "/", policy=given)
+
+
 def test_text_and_data() -> None:
     """One for people, one for machines; nothing an app sends can break either."""
     app = secure(an_app(), a_policy())
@@ -304,6 +334,8 @@ def test_what_cannot_be_explained(call: Any, message: str) -> None:
         pytest.param({"path": b"/x"}, "is no path", id="a path in bytes"),
         pytest.param({"path": "/\ud800"}, "is no path", id="a path that is no text"),
         pytest.param({"method": "GET /"}, "is no request method. Write one such as", id="no method"),
+        pytest.param({"nonce": "x"}, r"explain\(nonce=...\) is a str, not a bool", id="a text as nonce"),
+        pytest.param({"nonce": None}, r"explain\(nonce=...\) is a NoneType, not a bool", id="nothing as nonce"),
         pytest.param({"method": None}, "method=None is no request method", id="nothing as method"),
         pytest.param({"status": 101}, "status=101 is no status of a response", id="no answer yet"),
         pytest.param({"status": 600}, "Use a number from 200 to 599", id="no status"),

@@ -261,6 +261,10 @@ def test_each_once(name: str) -> None:
         pytest.param(a_page(status=401), {"v5.0.0-14.3.2"}, id="a 401 that may be cached"),
         pytest.param(a_page(status=403, cache_control="private"), {"v5.0.0-14.3.2"}, id="a 403 that may be cached"),
         pytest.param(a_page(status=403, cache_control="Private, No-Store"), set(), id="a 403 that may not"),
+        pytest.param(a_page(status=403, cache_control='x="a, no-store'), {"v5.0.0-14.3.2"}, id="a 403, in a quote"),
+        pytest.param(
+            a_page(status=403, cache_control="no-store, must-understand"), {"v5.0.0-14.3.2"}, id="a 403 some may cache"
+        ),
         pytest.param(a_page(status=304, content_security_policy=None, content_type=None), set(), id="a 304"),
         pytest.param(a_page(method="HEAD", content_type=None), set(), id="a HEAD"),
         pytest.param(a_page(status=204, content_type=None), set(), id="a 204"),
@@ -276,6 +280,34 @@ def test_each_once(name: str) -> None:
 def test_circumstances(response: Any, expected: set[str]) -> None:
     """Scheme, host, status and method say which fields are asked for; what is unknown is asked for strictly."""
     assert {finding.requirements[0] for finding in findings(response, level=2)} == expected
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("sent", [{}, PAGE], ids=["nothing but HSTS", "everything"])
+def test_a_304_leaves_what_was_stored(level: Level, sent: dict[str, str]) -> None:
+    """RFC 9111 section 4.3.4: a field that is not there stays as it was stored; HSTS every response has to say."""
+    assert findings(httpx.Response(304, headers={HSTS: PAGE[HSTS], **sent}), level=level) == []
+    assert {one.field for one in findings(httpx.Response(304), level=level)} == {HSTS}
+    assert {one.field for one in findings(httpx.Response(200), level=level)} > {HSTS}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "level", "missed"),
+    [
+        pytest.param("referrer-policy", "unsafe-url", 1, "v4.0.3-14.4.6", id="whole addresses"),
+        pytest.param("referrer-policy", "", 2, "v5.0.0-3.4.5", id="empty"),
+        pytest.param("x-content-type-options", "sniff", 2, "v5.0.0-3.4.4", id="sniffing"),
+        pytest.param("content-security-policy", "default-src *", 2, "v5.0.0-3.4.3", id="any script"),
+        pytest.param("content-security-policy", "", 1, "v4.0.3-14.4.3", id="no policy"),
+        pytest.param("x-frame-options", "ALLOWALL", 1, "v4.0.3-14.4.7", id="any frame"),
+        pytest.param(HSTS, "max-age=0", 2, "v5.0.0-3.4.1", id="HSTS that ends"),
+    ],
+)
+def test_a_304_that_contradicts(field: str, value: str, level: Level, missed: str) -> None:
+    """What it sends takes the place of what was stored, and is judged like that of any response."""
+    found = findings(httpx.Response(304, headers={HSTS: PAGE[HSTS], field: value}), level=level)
+    assert {one.field for one in found} == {field}
+    assert missed in {id_ for one in found for id_ in one.requirements}
 
 
 def test_host_of_the_request_counts() -> None:
@@ -308,6 +340,7 @@ def test_message() -> None:
     [
         pytest.param("text", 2, "Give it a response of httpx or Starlette", id="no response"),
         pytest.param(httpx.Response(200), 4, "is no ASVS level", id="no level"),
+        pytest.param(httpx.Response(200), True, r"assert_headers\(level=True\) is no ASVS", id="True for the level"),
     ],
 )
 def test_arguments(response: Any, level: Any, message: str) -> None:
@@ -345,7 +378,7 @@ def test_hostile_fields(pairs: list[tuple[bytes, bytes]], status: int, level: Le
     """Whatever a response says, the answer is a list of findings, and a page that lacks nosniff never passes."""
     missed = findings(httpx.Response(status, headers=pairs), level=level)
     values = [value.strip(b" \t").lower() for name, value in pairs if name == b"x-content-type-options"]
-    assert bool(missed) or values == [b"nosniff"]
+    assert bool(missed) or values == [b"nosniff"] or (status, values) == (304, [])
     assert all(str(finding).isprintable() for finding in missed for finding in [str(finding).replace("\n", "")])
 
 

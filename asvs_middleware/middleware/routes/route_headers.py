@@ -17,6 +17,7 @@ from starlette.routing import Router
 
 from ...errors import ConfigurationError
 from ...headers import ContentSecurityPolicy, CSPChange, Isolation
+from ...headers.caching import checked as cache_control_value
 from ...headers.clear_site_data import render as clear_site_data_value
 from ...headers.content_type import attachment as attachment_value
 from ...headers.fields import field_name, field_value
@@ -108,7 +109,7 @@ class RouteHeaders:
         if not isinstance(self.attachment, Unset | None):
             attachment_value(self.attachment)
         if not isinstance(self.cache_control, Unset | None):
-            field_value("cache_control", self.cache_control)
+            cache_control_value("cache_control", self.cache_control)
         self._check_lists()
         if not all(isinstance(one, Waiver) for one in self.waivers):
             raise ConfigurationError(
