@@ -3,7 +3,8 @@
 v5.0.0-8.2.1, v5.0.0-8.3.1. A middleware of the app, of a mount or of a router may hand on a scope of its own or write
 the path anew. So each router is watched where it takes a request over and again behind the middleware it was made with,
 and asks for what the path says it is, and for what it is where the router stands: there a middleware writes nothing.
-Not known here: a middleware that keeps a thing in `app` and calls another.
+Not known here: what a middleware makes of the parameters in the path of its mount; and one that keeps a thing in `app`
+and calls another.
 """
 
 from collections.abc import Sequence
