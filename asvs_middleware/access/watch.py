@@ -131,12 +131,13 @@ def _watched(route: ASGIApp, rules: Rules, *, is_entry: bool) -> ASGIApp:
                 # Written anew: a middleware may have led the request here out of a place that is covered.
                 exchange.covered = rule.covered
                 if rule.waived:
-                    at = paths_at(rule.places, scope)
-                    note_waivers(exchange, scope, rule.waived, at, anew=is_entry and rule.is_own)
+                    here = paths_at(rule.places, scope)
+                    note_waivers(exchange, scope, rule.waived, here, anew=is_entry and rule.is_own)
         if rule is None or not rule.asks or scope["type"] == "lifespan":
             return route(scope, receive, send)
         root = scope.get("root_path") if rule.is_own else root_of(scope)
-        marks = unproven(rule.prefixes, scope, root, exchange, paths_at(rule.places, scope))
+        at = () if rule.is_own else paths_at(rule.places, scope)  # Of the app's own router both readings are one.
+        marks = unproven(rule.prefixes, scope, root, exchange, at)
         return after(marks, route, scope, receive, send) if marks else route(scope, receive, send)
 
     return note
