@@ -173,7 +173,7 @@ class ScopeReader:
         """Return what finds the Host of most requests."""
         return host_in_front
 
-    def proxied_glance(self, ordinary: Ordinary) -> Glance | None:  # noqa: ARG002
+    def proxied_glance(self, ordinary: Ordinary) -> Glance | None:  # noqa: ARG002  # As every reader is asked.
         """Return None: it knows no proxies."""
         return None
 
