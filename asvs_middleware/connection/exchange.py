@@ -142,11 +142,6 @@ class Exchange:
         self._known = known
 
     @property
-    def verifier(self) -> Verifier | None:
-        """What makes the proofs, or None where no guard is installed."""
-        return self.means.verifier
-
-    @property
     def connection(self) -> Connection:
         """What was known before anything was decided."""
         known = self._known

@@ -555,7 +555,7 @@ async def test_the_guard_outside_is_the_guard(call: Call, outer: Any, inner: Any
     found: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        found.append(exchange_of(scope).verifier)  # type: ignore[union-attr]
+        found.append(exchange_of(scope).means.verifier)  # type: ignore[union-attr]
 
     await call(layer(layer(app, dress=inner), dress=outer, verifier=guard))
     assert found == [guard]
@@ -567,7 +567,7 @@ async def test_a_secured_app_inside_a_secured_app_keeps_its_own_guard(call: Call
     found: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        found.append(exchange_of(scope).verifier)  # type: ignore[union-attr]
+        found.append(exchange_of(scope).means.verifier)  # type: ignore[union-attr]
         scope["endpoint"] = "the inner one"
 
     inner = layer(app, verifier=own)
@@ -575,7 +575,7 @@ async def test_a_secured_app_inside_a_secured_app_keeps_its_own_guard(call: Call
     async def between(scope: Any, receive: Any, send: Any) -> None:
         await inner(scope, receive, send)
         found.append("endpoint" in scope)
-        found.append(exchange_of(scope).verifier is not own)  # type: ignore[union-attr]
+        found.append(exchange_of(scope).means.verifier is not own)  # type: ignore[union-attr]
 
     await call(layer(between, verifier=Guard()))
     assert found == [own, False, True]
