@@ -75,9 +75,9 @@ async def nobody() -> Any:
 
 def compared(a_scope: Make, read: Any, pairs: Any, client: Any, under: dict[str, Any] | None) -> list[str]:
     """Compare what each glance tells of a request with the whole look at it; return which ones told anything."""
-    receive: Any = nobody if under is None else Cycle(under).receive
     told = []
     for kind, scheme in product(("glance", "proxied_glance"), ("https", "http")):
+        receive: Any = nobody if under is None else Cycle(under).receive
         glance = getattr(read, kind)(ORDINARY)
         came = a_scope(*pairs, scheme=scheme, client=client)
         seen = UNTOLD if glance is None else glance(came, receive)
@@ -87,15 +87,12 @@ def compared(a_scope: Make, read: Any, pairs: Any, client: Any, under: dict[str,
         # By now the app has written into the scope, and the client has hung up.
         shown = a_scope((b"host", b"of-the-app.example"), scheme="ftp", client=("::1", 1), **{SCOPE_KEY: None})
         if under is not None:
-            under = dict(under)
             receive.__self__.transport.get_extra_info = {}.get
         found = read.ordinary(shown, seen, receive)
         assert type(found) is Connection
         assert found == whole._replace(scope=shown), (kind, pairs, client, under)
         assert found.scope is shown
         told.append(kind)
-        if under is not None:
-            receive = Cycle(under).receive
     return told
 
 
